@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "servers/base/check.h"
+#include "servers/core/outq.h"
+
+/* The first ring: more than a burst of sixteen needs it twice a tick. */
+#define OUTQ_FIRST_RING 16
+
+void outq_init(struct outq *q)
+{
+	*q = (struct outq){.cap = OUTQ_INLINE};
+}
+
+void outq_release(struct outq *q)
+{
+	outq_drop(q, q->count);
+}
+
+static bool outq_fits(const struct outq *q, const struct outq_limits *limits,
+		      const struct msg *m)
+{
+	uint64_t share = m->kind == MSG_EVENT ? 1 : 2;
+
+	/* The last message of a link always fits: it is what ends a flood. */
+	if (!q->count || (m->flags & MSG_CLOSES))
+		return true;
+	return q->count < share * limits->messages &&
+	       q->bytes + m->size <= share * limits->bytes;
+}
+
+static void outq_grow(struct outq *q)
+{
+	uint32_t cap = q->ring ? q->cap * 2 : OUTQ_FIRST_RING;
+	struct msg **ring = xmalloc(cap * sizeof(struct msg *));
+
+	CHECK(cap > q->cap);
+	for (uint32_t i = 0; i < q->count; i++)
+		ring[i] = outq_at(q, i);
+	free(q->ring);
+	q->ring = ring;
+	q->cap = cap;
+	q->head = 0;
+}
+
+enum err outq_push(struct outq *q, const struct outq_limits *limits,
+		   struct msg *m)
+{
+	if (!outq_fits(q, limits, m))
+		return ERR_LIMIT;
+	if (q->count == q->cap)
+		outq_grow(q);
+	outq_put(q, msg_ref(m));
+	return ERR_OK;
+}
+
+unsigned outq_drop(struct outq *q, unsigned n)
+{
+	unsigned events = 0;
+
+	CHECK(n <= q->count);
+	for (unsigned i = 0; i < n; i++) {
+		struct msg *m = outq_at(q, i);
+
+		events += m->kind == MSG_EVENT;
+		q->bytes -= m->size;
+		msg_unref(m);
+	}
+	q->offset = 0;
+	q->count -= n;
+	q->head = (q->head + n) & (q->cap - 1);
+	if (q->count == 0 && q->ring) {
+		free(q->ring);
+		q->ring = NULL;
+		q->cap = OUTQ_INLINE;
+		q->head = 0;
+	}
+	return events;
+}
+
+unsigned outq_advance(struct outq *q, enum wire_format format, size_t sent)
+{
+	size_t left = q->offset + sent;
+	unsigned done = 0, events;
+
+	while (done < q->count) {
+		size_t n = msg_frame(outq_at(q, done), format).n;
+
+		if (n > left)
+			break;
+		left -= n;
+		done++;
+	}
+	CHECK(left == 0 || done < q->count);
+	events = outq_drop(q, done);
+	q->offset = (uint32_t)left;
+	return events;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include "servers/core/transport.h"
+
+#include "servers/base/check.h"
+#include "servers/core/hub.h"
+#include "servers/core/join.h"
+
+/* At most so many bytes go into one joined copy or one writev. */
+#define TRANSPORT_WRITE_MAX ((size_t)256 * 1024)
+
+void transport_init(struct transport *t, const struct transport_ops *ops,
+		    struct hub *hub, struct backend_stats *stats,
+		    enum wire_format format)
+{
+	*t = (struct transport){.ops = ops, .hub = hub, .stats = stats};
+	t->format = (uint8_t)format;
+	list_init(&t->dirty);
+	outq_init(&t->q);
+}
+
+void transport_release(struct transport *t)
+{
+	list_remove(&t->dirty);
+	outq_release(&t->q);
+	t->kicked = true;
+}
+
+void transport_mark_dirty(struct transport *t)
+{
+	if (list_linked(&t->dirty))
+		return;
+	list_append(&t->hub->dirty, &t->dirty);
+	hub_wake(t->hub);
+}
+
+void transport_send(struct transport *t, struct msg *m)
+{
+	if (t->closing || (t->kicked && !(m->flags & MSG_CLOSES)))
+		return;
+	if ((m->flags & MSG_VOLATILE) && transport_behind(t)) {
+		t->stats->dropped++;
+		return;
+	}
+	if (outq_push(&t->q, &t->hub->options.queue, m) != ERR_OK) {
+		t->stats->dropped++;
+		transport_kick(t, KICK_SLOW);
+		return;
+	}
+	t->closing = (m->flags & MSG_CLOSES) != 0;
+	t->hub->pushed_this_tick++;
+	transport_mark_dirty(t);
+}
+
+void transport_send_private(struct transport *t, enum msg_kind kind,
+			    struct slice payload, unsigned flags)
+{
+	struct msg *m = msg_new_private(kind, payload, flags);
+
+	transport_send(t, m);
+	msg_unref(m);
+}
+
+void transport_kick(struct transport *t, enum kick_reason why)
+{
+	if (t->kicked)
+		return;
+	t->kicked = true;
+	t->ops->kick(t, why);
+	transport_mark_dirty(t);
+}
+
+/* Fills iov with what is due; returns the bytes, *count the messages. */
+static size_t transport_gather(const struct transport *t, struct iovec *iov,
+			       unsigned *count)
+{
+	const struct outq *q = &t->q;
+	size_t total = 0, skip = q->offset;
+	unsigned n;
+
+	for (n = 0; n < q->count && n < JOIN_MESSAGES; n++) {
+		struct slice frame = msg_frame(outq_at(q, n), t->format);
+
+		if (n && total + frame.n > TRANSPORT_WRITE_MAX)
+			break;
+		iov[n].iov_base = (void *)(uintptr_t)(frame.p + skip);
+		iov[n].iov_len = frame.n - skip;
+		total += frame.n - skip;
+		skip = 0;
+	}
+	*count = n;
+	return total;
+}
+
+/* Writes several messages; *due is what should have gone. */
+static enum err transport_write_many(struct transport *t, struct conn *c,
+				     size_t *due, unsigned *count,
+				     size_t *wrote)
+{
+	struct iovec iov[JOIN_MESSAGES];
+	struct joined j;
+
+	if (!t->q.offset && join_shared(t->hub->joins, &t->q, t->format,
+					TRANSPORT_WRITE_MAX, &j)) {
+		*due = j.bytes.n;
+		*count = j.count;
+		return conn_write(c, j.bytes.p, j.bytes.n, wrote);
+	}
+	*due = transport_gather(t, iov, count);
+	return conn_writev(c, iov, (int)*count, wrote);
+}
+
+enum err transport_write(struct transport *t, struct conn *c, bool *closes)
+{
+	struct outq *q = &t->q;
+
+	*closes = false;
+	while (q->count && !c->blocked) {
+		size_t due, wrote = 0;
+		unsigned count = 1;
+		enum err e;
+
+		if (q->count == 1) {
+			struct slice f = msg_frame(outq_at(q, 0), t->format);
+
+			due = f.n - q->offset;
+			e = conn_write(c, f.p + q->offset, due, &wrote);
+		} else {
+			e = transport_write_many(t, c, &due, &count, &wrote);
+		}
+		if (e != ERR_OK)
+			return e;
+		t->stats->bytes_out += wrote;
+		if (wrote < due) {
+			t->stats->delivered +=
+				outq_advance(q, t->format, wrote);
+			return ERR_OK;
+		}
+		t->stats->delivered += outq_drop(q, count);
+	}
+	*closes = transport_finished(t);
+	return ERR_OK;
+}
+
+void transport_join(struct transport *t, size_t max_bytes, struct joined *out)
+{
+	CHECK(t->q.count > 0 && t->q.offset == 0);
+	join_any(t->hub->joins, &t->q, t->format, max_bytes, out);
+}

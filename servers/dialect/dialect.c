@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+#include "servers/dialect/dialect.h"
+
+#include "servers/base/check.h"
+#include "servers/core/command.h"
+#include "servers/core/hub.h"
+#include "servers/wire/envelope.h"
+#include "servers/wire/json.h"
+
+/* How many rooms one resume may name. */
+#define RESUME_ROOMS_MAX 256
+/* Unescaped strings of one object never exceed the object. */
+#define SCRATCH_LIMIT BUF_UNLIMITED
+
+/* Writes the answer to one object; dialect_handle() owns it. */
+struct object_reply {
+	struct reply reply;
+	struct slice id; /* raw JSON; empty: no answer unless an error */
+	struct buf *answer;
+	bool failed;
+};
+
+static void object_reply_send(struct reply *r, enum err status,
+			      struct slice body)
+{
+	struct object_reply *o = container_of(r, struct object_reply, reply);
+	enum err e = ERR_OK;
+
+	if (status != ERR_OK) {
+		o->failed = true;
+		e = envelope_add_error(o->answer, o->id, body);
+	} else if (o->id.n > 0) {
+		e = envelope_add_ack(o->answer, o->id, body);
+	}
+	CHECK(e == ERR_OK); /* the caller's buffer takes an answer */
+}
+
+/* The names in a validated JSON array of strings, unescaped. */
+static enum err room_names(struct slice array, struct buf *scratch,
+			   struct slice *rooms, size_t *count)
+{
+	struct json_iter it;
+	struct slice value;
+
+	*count = 0;
+	if (!json_array(array, &it))
+		return ERR_PROTO;
+	/* One reservation, so that earlier slices are never moved. */
+	if (buf_reserve(scratch, array.n) != ERR_OK)
+		return ERR_LIMIT;
+	while (json_next_element(&it, &value)) {
+		size_t start = scratch->len;
+
+		if (*count == RESUME_ROOMS_MAX)
+			return ERR_LIMIT;
+		if (json_unescape(value, scratch) != ERR_OK)
+			return ERR_PROTO;
+		rooms[(*count)++] = slice_of(scratch->data + start,
+					     scratch->len - start);
+	}
+	return ERR_OK;
+}
+
+static void run_resume(struct session *s, const struct envelope *e,
+		       struct reply *reply)
+{
+	struct slice rooms[RESUME_ROOMS_MAX];
+	struct command command = {.type = COMMAND_RESUME,
+				  .epoch = e->epoch,
+				  .position = e->position,
+				  .rooms = rooms};
+	struct buf scratch;
+
+	buf_init(&scratch, SCRATCH_LIMIT);
+	switch (room_names(e->rooms, &scratch, rooms, &command.room_count)) {
+	case ERR_OK:
+		command_run(s, &command, reply);
+		break;
+	case ERR_LIMIT:
+		reply_send(reply, ERR_LIMIT,
+			   SLICE("\"rooms\" may name at most 256 rooms"));
+		break;
+	default:
+		reply_send(reply, ERR_PROTO,
+			   SLICE("\"rooms\" must be an array of strings"));
+	}
+	buf_release(&scratch);
+}
+
+static void run_command(struct session *s, enum command_type type,
+			const struct envelope *e, struct reply *reply)
+{
+	struct command command = {.type = type,
+				  .room = e->room,
+				  .event = e->event,
+				  .data = e->data,
+				  .exclude_self = e->exclude_self,
+				  .is_volatile = e->is_volatile};
+
+	command_run(s, &command, reply);
+}
+
+/* Objects of no type of the dialect belong to the application. */
+static void run_app(struct session *s, struct slice text,
+		    const struct envelope *e, struct reply *reply)
+{
+	struct hub *hub = s->nsp->hub;
+	struct app_event event = {.name = e->type_name,
+				  .args = json_trim(text),
+				  .object = true};
+
+	hub->app->on_event(hub, s, &event, reply);
+}
+
+static void run_object(struct session *s, struct slice text,
+		       const struct envelope *e, struct reply *reply)
+{
+	switch (e->type) {
+	case ENVELOPE_JOIN:
+		run_command(s, COMMAND_JOIN, e, reply);
+		break;
+	case ENVELOPE_LEAVE:
+		run_command(s, COMMAND_LEAVE, e, reply);
+		break;
+	case ENVELOPE_PUBLISH:
+		run_command(s, COMMAND_PUBLISH, e, reply);
+		break;
+	case ENVELOPE_RESUME:
+		run_resume(s, e, reply);
+		break;
+	default:
+		run_app(s, text, e, reply);
+	}
+}
+
+bool dialect_handle(struct session *s, struct slice text, struct buf *answer)
+{
+	struct object_reply o = {.reply = {object_reply_send},
+				 .answer = answer};
+	struct envelope e = {0};
+	struct buf scratch;
+	const char *why = "";
+
+	buf_init(&scratch, SCRATCH_LIMIT);
+	if (envelope_decode(text, &scratch, &e, &why) == ERR_OK) {
+		o.id = e.id;
+		run_object(s, text, &e, &o.reply);
+	} else {
+		o.id = e.id;
+		reply_send(&o.reply, ERR_PROTO, slice_str(why));
+	}
+	buf_release(&scratch);
+	return !o.failed;
+}
+
+bool dialect_handle_binary(struct session *s, struct slice bytes,
+			   struct buf *answer)
+{
+	struct object_reply o = {.reply = {object_reply_send},
+				 .answer = answer};
+	struct command command = {.type = COMMAND_PUBLISH,
+				  .data = bytes,
+				  .binary = true};
+
+	if (s->room_count != 1) {
+		reply_send(&o.reply, ERR_USAGE,
+			   SLICE("a binary message needs exactly one joined "
+				 "room"));
+		return false;
+	}
+	command.room = s->rooms[0].room->name;
+	command_run(s, &command, &o.reply);
+	return !o.failed;
+}
+
+void dialect_welcome(struct session *s, struct slice sid, struct buf *out)
+{
+	struct hub *hub = s->nsp->hub;
+	enum err e = envelope_add_welcome(out, s->nsp->session_count, sid,
+					  session_id(s), slice_str(hub->epoch),
+					  hub->position);
+
+	CHECK(e == ERR_OK);
+}
+
+struct slice dialect_nsp(struct http_request *r)
+{
+	struct slice nsp;
+
+	return http_request_query(r, "nsp", &nsp) && nsp.n > 0 ? nsp
+							       : SLICE("/");
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The front's life: the listening socket, libmicrohttpd's daemon inside our
+ * loop, and the two end-of-tick hooks that run it.
+ */
+#include "servers/http/http.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "servers/base/check.h"
+#include "servers/http/internal.h"
+
+#define BACKLOG 4096
+#define ROUNDS_PER_TICK 32   /* of libmicrohttpd: pipelined requests */
+#define RESUMES_PER_TICK 128 /* held requests answered */
+#define CONNECTION_MEMORY ((size_t)32 * 1024)
+#define SPARE_DESCRIPTORS 64 /* for files, pipes, refused connections */
+#define FEW_DESCRIPTORS 1024 /* when the limit cannot be asked */
+
+const struct http_options http_defaults = {
+	.host = "127.0.0.1",
+	.port = 8080,
+	.max_connections = 0,
+	.head_timeout_ms = 10000,
+	.body_timeout_ms = 30000,
+	.idle_timeout_ms = 75000,
+};
+
+/* The reserve */
+
+void reserve_release(struct http *h)
+{
+	if (h->reserve >= 0)
+		(void)close(h->reserve);
+	h->reserve = -1;
+}
+
+void reserve_restore(struct http *h)
+{
+	if (h->reserve < 0)
+		h->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Running libmicrohttpd */
+
+/* Whether it could go on without waiting for anything. */
+static bool daemon_eager(struct http *h)
+{
+	MHD_UNSIGNED_LONG_LONG ms = 1;
+
+	return h->again ||
+	       (MHD_get_timeout(h->daemon, &ms) == MHD_YES && ms == 0);
+}
+
+/* Returns whether there is more to do at once. */
+static bool daemon_run(struct http *h)
+{
+	for (unsigned i = 0; i < ROUNDS_PER_TICK; i++) {
+		h->again = false;
+		(void)MHD_run(h->daemon);
+		if (!daemon_eager(h))
+			break;
+	}
+	h->ready = daemon_eager(h);
+	reserve_restore(h);
+	return h->ready;
+}
+
+static bool run_ready(struct loop_hook *hook)
+{
+	struct http *h = container_of(hook, struct http, run_hook);
+
+	return h->ready ? daemon_run(h) : false;
+}
+
+/*
+ * Each resume walks all suspended connections, so they go in batches; each
+ * batch is bounded, so that answering thousands does not stop the loop.
+ */
+static void resume_batch(struct http *h)
+{
+	for (unsigned i = 0; i < RESUMES_PER_TICK && !list_empty(&h->due);
+	     i++) {
+		struct http_request *r =
+			list_entry(h->due.next, struct http_request, due);
+
+		list_remove(&r->due);
+		r->suspended = false;
+		MHD_resume_connection(r->mhd);
+	}
+}
+
+static bool run_resumes(struct loop_hook *hook)
+{
+	struct http *h = container_of(hook, struct http, resume_hook);
+	unsigned handled = h->handled;
+
+	if (list_empty(&h->due))
+		return false;
+	resume_batch(h);
+	/* Handlers may have published: the flush hook has run already. */
+	return daemon_run(h) || !list_empty(&h->due) || h->handled != handled;
+}
+
+static void epoll_ready(struct loop_fd *f, uint32_t events)
+{
+	struct http *h = container_of(f, struct http, epoll);
+
+	(void)events;
+	h->ready = true; /* run at the end of the tick */
+}
+
+/* What it says is caused by peers, or by us when a socket is adopted. */
+static void daemon_log(void *cls, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
+static void daemon_log(void *cls, const char *format, va_list args)
+{
+	char line[256];
+
+	(void)cls;
+	(void)vsnprintf(line, sizeof(line), format, args);
+	if (!strstr(line, "Application reported internal error"))
+		log_debug("http", "%.*s", (int)strcspn(line, "\n"), line);
+}
+
+static struct MHD_Daemon *daemon_start(struct http *h)
+{
+	unsigned flags = MHD_USE_EPOLL | MHD_USE_TURBO |
+			 MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE |
+			 MHD_ALLOW_SUSPEND_RESUME |
+			 MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_ERROR_LOG;
+
+	/* The logger comes first: options may have something to say. */
+	return MHD_start_daemon(
+		flags, 0, NULL, NULL, request_handle, h,
+		MHD_OPTION_EXTERNAL_LOGGER, daemon_log, h,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)INT32_MAX,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
+		MHD_OPTION_NOTIFY_CONNECTION, peer_notify, h,
+		MHD_OPTION_NOTIFY_COMPLETED, request_completed, h,
+		MHD_OPTION_URI_LOG_CALLBACK, request_target, h,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+}
+
+/* Listening */
+
+static int listen_at(const struct addrinfo *a)
+{
+	int on = 1;
+	int fd = socket(a->ai_family,
+			a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+	    bind(fd, a->ai_addr, a->ai_addrlen) == 0 &&
+	    listen(fd, BACKLOG) == 0)
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
+static enum err listen_on(const struct http_options *o, int *out)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+				 .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+	struct addrinfo *list;
+	char port[16];
+	int code;
+
+	*out = -1;
+	(void)snprintf(port, sizeof(port), "%d", o->port);
+	code = getaddrinfo(o->host, port, &hints, &list);
+	if (code != 0) {
+		log_error("http", "cannot resolve %s: %s", o->host,
+			  gai_strerror(code));
+		return ERR_IO;
+	}
+	for (struct addrinfo *a = list; a && *out < 0; a = a->ai_next)
+		*out = listen_at(a);
+	if (*out < 0)
+		log_error("http", "cannot listen on %s port %d: %s", o->host,
+			  o->port, strerror(errno));
+	freeaddrinfo(list);
+	return *out < 0 ? ERR_IO : ERR_OK;
+}
+
+static uint64_t default_connections(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+	    limit.rlim_cur == RLIM_INFINITY)
+		return FEW_DESCRIPTORS;
+	return limit.rlim_cur > 2 * SPARE_DESCRIPTORS
+		       ? limit.rlim_cur - SPARE_DESCRIPTORS
+		       : SPARE_DESCRIPTORS;
+}
+
+/* Life cycle */
+
+static void http_init(struct http *h, struct loop *loop,
+		      const struct http_options *o)
+{
+	h->loop = loop;
+	h->options = *o;
+	h->options.host = NULL; /* borrowed only for the call */
+	if (o->max_connections == 0)
+		h->options.max_connections = default_connections();
+	list_init(&h->requests);
+	list_init(&h->due);
+	list_init(&h->lingering);
+	list_init(&h->run_hook.link);
+	list_init(&h->resume_hook.link);
+	h->run_hook.run = run_ready;
+	h->resume_hook.run = run_resumes;
+	h->listener.fd = -1;
+	h->epoll.fd = -1;
+	h->reserve = -1;
+	timer_init(&h->rearm, accept_rearm);
+}
+
+enum err http_new(struct loop *loop, const struct http_options *o,
+		  struct http **out)
+{
+	struct http *h = xcalloc(1, sizeof(*h));
+	const union MHD_DaemonInfo *info;
+	int fd;
+	enum err e;
+
+	http_init(h, loop, o);
+	e = listen_on(o, &fd);
+	if (e != ERR_OK)
+		goto out;
+	/* Registered without interest until http_start(). */
+	e = loop_add(loop, &h->listener, fd, 0, accept_ready);
+	if (e != ERR_OK) {
+		(void)close(fd);
+		goto out;
+	}
+	reserve_restore(h);
+	e = ERR_IO;
+	h->daemon = daemon_start(h);
+	if (!h->daemon) {
+		log_error("http", "libmicrohttpd does not start");
+		goto out;
+	}
+	info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	e = loop_add(loop, &h->epoll, info->epoll_fd, EPOLLIN, epoll_ready);
+	if (e == ERR_OK)
+		loop_add_hook(loop, &h->run_hook);
+out:
+	if (e != ERR_OK) {
+		http_free(h);
+		h = NULL;
+	}
+	*out = h;
+	return e;
+}
+
+enum err http_start(struct http *h)
+{
+	loop_add_hook(h->loop, &h->resume_hook);
+	return loop_modify(h->loop, &h->listener, EPOLLIN);
+}
+
+static void stop_listening(struct http *h)
+{
+	int fd = h->listener.fd;
+
+	timer_cancel(&h->rearm);
+	if (fd < 0)
+		return;
+	loop_remove(h->loop, &h->listener);
+	(void)close(fd);
+}
+
+void http_drain(struct http *h)
+{
+	h->draining = true;
+	stop_listening(h);
+	peer_drain(h);
+}
+
+/* Suspended connections must be given back, or the daemon panics. */
+static void stop_daemon(struct http *h)
+{
+	LIST_FOREACH (it, &h->requests)
+		request_abandon(list_entry(it, struct http_request, link),
+				MHD_HTTP_SERVICE_UNAVAILABLE);
+	while (!list_empty(&h->due)) {
+		resume_batch(h);
+		(void)daemon_run(h);
+	}
+	MHD_stop_daemon(h->daemon);
+}
+
+void http_free(struct http *h)
+{
+	if (!h)
+		return;
+	h->stopping = true;
+	h->draining = true;
+	stop_listening(h);
+	loop_remove(h->loop, &h->epoll);
+	if (h->daemon)
+		stop_daemon(h);
+	raw_linger_end_all(h);
+	loop_remove_hook(&h->run_hook);
+	loop_remove_hook(&h->resume_hook);
+	reserve_release(h);
+	for (size_t i = 0; i < h->route_count; i++) {
+		free((char *)(uintptr_t)h->routes[i]->path);
+		free(h->routes[i]);
+	}
+	free(h->routes);
+	free(h);
+}
+
+/* Queries */
+
+int http_port(const struct http *h)
+{
+	struct sockaddr_storage at = {0};
+	socklen_t size = sizeof(at);
+
+	if (getsockname(h->listener.fd, (struct sockaddr *)(void *)&at,
+			&size) != 0)
+		return -1;
+	if (at.ss_family == AF_INET6)
+		return ntohs(((struct sockaddr_in6 *)(void *)&at)->sin6_port);
+	return ntohs(((struct sockaddr_in *)(void *)&at)->sin_port);
+}
+
+uint64_t http_connections(const struct http *h)
+{
+	return h->open + h->adopted;
+}
+
+void http_adopted_closed(struct http *h)
+{
+	CHECK(h->adopted > 0);
+	h->adopted--;
+}

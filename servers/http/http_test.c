@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests and answers: a real front, real sockets, one thread. */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "servers/base/check.h"
+#include "servers/http/test_rig.h"
+
+#define HOST "Host: x\r\n"
+#define GET(path) "GET " path " HTTP/1.1\r\n" HOST "\r\n"
+
+static unsigned calls;
+static struct rig rig;
+static struct client c;
+
+static void on_hello(struct http_request *r, void *arg)
+{
+	(void)arg;
+	calls++;
+	http_respond(r, 200, "text/plain", SLICE("hello"));
+}
+
+/* Answers with what it was asked. */
+static void on_echo(struct http_request *r, void *arg)
+{
+	struct slice q = {0}, h = {0}, path = http_request_path(r);
+	struct slice body = http_request_body(r);
+	struct buf out;
+
+	(void)arg;
+	calls++;
+	http_request_query(r, "q", &q);
+	http_request_header(r, "x-test", &h);
+	buf_init(&out, BUF_UNLIMITED);
+	cr_assert_eq(buf_printf(&out, "m=%d p=%.*s q=%.*s h=%.*s a=%.*s b=",
+				(int)http_request_method(r), SLICE_ARG(path),
+				SLICE_ARG(q), SLICE_ARG(h),
+				SLICE_ARG(http_request_address(r))),
+		     ERR_OK);
+	cr_assert_eq(buf_add_slice(&out, body), ERR_OK);
+	http_respond(r, 200, NULL, buf_slice(&out));
+	buf_release(&out);
+}
+
+static void add_item(void *arg, struct slice value)
+{
+	cr_assert_eq(buf_add_slice(arg, value), ERR_OK);
+	cr_assert_eq(buf_add_char(arg, '|'), ERR_OK);
+}
+
+static void on_list(struct http_request *r, void *arg)
+{
+	struct buf out;
+
+	(void)arg;
+	buf_init(&out, BUF_UNLIMITED);
+	http_request_query_each(r, "room", add_item, &out);
+	http_respond(r, 200, NULL, buf_slice(&out));
+	buf_release(&out);
+}
+
+static void on_large(struct http_request *r, void *arg)
+{
+	size_t n = 4 << 20;
+	char *bytes = xmalloc(n);
+
+	(void)arg;
+	memset(bytes, 'x', n);
+	bytes[n - 1] = 'Z';
+	http_respond(r, 200, NULL, slice_of(bytes, n));
+	free(bytes);
+}
+
+static void on_nothing(struct http_request *r, void *arg)
+{
+	(void)r;
+	(void)arg;
+}
+
+static void route(const char *path, bool prefix, unsigned methods,
+		  http_handler *handle)
+{
+	http_route(rig.http, &(struct http_route){.path = path,
+						  .prefix = prefix,
+						  .methods = methods,
+						  .max_body = 1000,
+						  .handle = handle});
+}
+
+static void setup_with(const struct http_options *o)
+{
+	calls = 0;
+	rig_init(&rig, o);
+	route("/hello", false, HTTP_GET, on_hello);
+	route("/echo", false, HTTP_GET | HTTP_POST, on_echo);
+	route("/list", false, HTTP_GET, on_list);
+	route("/large", false, HTTP_GET, on_large);
+	route("/nothing", false, HTTP_GET, on_nothing);
+	route("/tree/", true, HTTP_GET, on_hello);
+	route("/tree/deep/", true, HTTP_GET | HTTP_POST, on_echo);
+	route("/split", false, HTTP_GET, on_hello);
+	route("/split", false, HTTP_POST, on_echo);
+	rig_start(&rig);
+	client_open(&c, &rig);
+}
+
+static void setup(void)
+{
+	setup_with(NULL);
+}
+
+static void teardown(void)
+{
+	client_close(&c);
+	rig_release(&rig);
+}
+
+TestSuite(http, .init = setup, .fini = teardown, .timeout = 20);
+
+Test(http, answers_and_keeps_the_connection)
+{
+	client_say(&c, GET("/hello"));
+	cr_assert(client_hear(&c, "\r\n\r\nhello"));
+	cr_assert(strstr(client_text(&c), "HTTP/1.1 200 OK\r\n"));
+	cr_assert(strstr(client_text(&c), "Content-Type: text/plain\r\n"));
+	cr_assert(strstr(client_text(&c), "Content-Length: 5\r\n"));
+	client_forget(&c);
+	client_say(&c, GET("/hello"));
+	cr_assert(client_hear(&c, "\r\n\r\nhello"));
+	cr_assert_eq(http_connections(rig.http), 1);
+	cr_assert_not(c.ended);
+}
+
+Test(http, counts_connections_down)
+{
+	client_say(&c, GET("/hello"));
+	cr_assert(client_hear(&c, "hello"));
+	client_close(&c);
+	rig_run(&rig, 30);
+	cr_assert_eq(http_connections(rig.http), 0);
+}
+
+Test(http, head_on_a_get_route)
+{
+	client_say(&c, "HEAD /hello HTTP/1.1\r\n" HOST "\r\n" GET("/list"));
+	cr_assert(client_hear(&c, "Content-Length: 0\r\n\r\n"));
+	cr_assert(strstr(client_text(&c), "Content-Length: 5\r\n"));
+	cr_assert_not(strstr(client_text(&c), "hello"));
+}
+
+Test(http, http_1_0_closes)
+{
+	client_say(&c, "GET /hello HTTP/1.0\r\n\r\n");
+	cr_assert(client_hear(&c, "\r\n\r\nhello"));
+	cr_assert(client_hear_end(&c));
+}
+
+Test(http, half_closed_client_gets_its_answer)
+{
+	client_say(&c, GET("/hello"));
+	cr_assert_eq(shutdown(c.fd, SHUT_WR), 0);
+	cr_assert(client_hear(&c, "\r\n\r\nhello"));
+	cr_assert(client_hear_end(&c));
+}
+
+Test(http, byte_by_byte)
+{
+	const char *text = "POST /echo?q=1 HTTP/1.1\r\n" HOST
+			   "Content-Length: 3\r\n\r\nabc";
+
+	for (const char *p = text; *p; p++) {
+		client_send(&c, slice_of(p, 1));
+		rig_tick(&rig);
+	}
+	cr_assert(client_hear(&c, "b=abc"));
+	cr_assert_eq(calls, 1);
+}
+
+Test(http, decodes_the_target)
+{
+	client_say(&c, GET("/echo?x=9&q=a%20b%2Bc+d&q=second"));
+	cr_assert(client_hear(&c, "p=/echo q=a b+c d h= a=127.0.0.1 b="));
+	client_forget(&c);
+	client_say(&c, GET("/e%63ho?Q=upper"));
+	cr_assert(client_hear(&c, "p=/echo q= h="));
+}
+
+Test(http, finds_headers_in_any_case)
+{
+	client_say(&c, "GET /echo HTTP/1.1\r\n" HOST "X-TEST: a value\r\n\r\n");
+	cr_assert(client_hear(&c, "h=a value"));
+}
+
+Test(http, repeated_parameters)
+{
+	client_say(&c, GET("/list?room=a&x=1&room=b%7Cc&room=&room"));
+	cr_assert(client_hear(&c, "\r\n\r\na|b|c|||"));
+}
+
+Test(http, encoded_nul_is_refused)
+{
+	client_say(&c, GET("/echo?q=a%00b"));
+	cr_assert(client_hear(&c, "{\"error\":\"bad request\"}"));
+	cr_assert(strstr(client_text(&c), "HTTP/1.1 400 "));
+	client_forget(&c);
+	client_say(&c, GET("/hello%00/x"));
+	cr_assert(client_hear(&c, "HTTP/1.1 400 "));
+	client_forget(&c);
+	client_say(&c, GET("/hello"));
+	cr_assert(client_hear(&c, "\r\n\r\nhello"));
+	cr_assert_eq(calls, 1);
+}
+
+Test(http, unknown_path)
+{
+	client_say(&c, GET("/nowhere"));
+	cr_assert(client_hear(&c, "{\"error\":\"not found\"}"));
+	cr_assert(strstr(client_text(&c), "HTTP/1.1 404 "));
+	cr_assert(strstr(client_text(&c), "application/json"));
+	client_forget(&c);
+	client_say(&c, GET("/hello/"));
+	cr_assert(client_hear(&c, "HTTP/1.1 404 "));
+	cr_assert_not(c.ended);
+}
+
+Test(http, wrong_method_says_which_are_right)
+{
+	client_say(&c, "DELETE /echo HTTP/1.1\r\n" HOST "\r\n");
+	cr_assert(client_hear(&c, "{\"error\":\"method not allowed\"}"));
+	cr_assert(strstr(client_text(&c), "HTTP/1.1 405 "));
+	cr_assert(
+		strstr(client_text(&c), "Allow: GET, HEAD, POST, OPTIONS\r\n"));
+	client_forget(&c);
+	client_say(&c, "BREW /hello HTTP/1.1\r\n" HOST "\r\n");
+	cr_assert(client_hear(&c, "Allow: GET, HEAD, OPTIONS\r\n"));
+	cr_assert_eq(calls, 0);
+}
+
+Test(http, longest_prefix_wins)
+{
+	client_say(&c, GET("/tree/x"));
+	cr_assert(client_hear(&c, "\r\n\r\nhello"));
+	client_forget(&c);
+	client_say(&c, GET("/tree/deep/y"));
+	cr_assert(client_hear(&c, "p=/tree/deep/y"));
+	client_forget(&c);
+	client_say(&c, GET("/tree"));
+	cr_assert(client_hear(&c, "HTTP/1.1 404 "));
+}
+
+Test(http, routes_share_a_path)
+{
+	client_say(&c, "POST /split HTTP/1.1\r\n" HOST
+		       "Content-Length: 2\r\n\r\nhi");
+	cr_assert(client_hear(&c, "b=hi"));
+	client_forget(&c);
+	client_say(&c,
+		   "PUT /split HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n");
+	cr_assert(client_hear(&c, "Allow: GET, HEAD, POST, OPTIONS\r\n"));
+}
+
+Test(http, body_limit)
+{
+	char body[1002];
+
+	memset(body, 'b', sizeof(body));
+	client_say(&c, "POST /echo HTTP/1.1\r\n" HOST
+		       "Content-Length: 1000\r\n\r\n");
+	client_send(&c, slice_of(body, 1000));
+	cr_assert(client_hear(&c, "b=bbb"));
+	client_forget(&c);
+	client_say(&c, "POST /echo HTTP/1.1\r\n" HOST
+		       "Content-Length: 1001\r\n\r\n");
+	client_send(&c, slice_of(body, 1001));
+	cr_assert(client_hear(&c, "{\"error\":\"body too large\"}"));
+	cr_assert(strstr(client_text(&c), "HTTP/1.1 413 "));
+	client_forget(&c);
+	client_say(&c, GET("/hello"));
+	cr_assert(client_hear(&c, "\r\n\r\nhello"));
+}
+
+Test(http, chunked_body)
+{
+	client_say(&c, "POST /echo HTTP/1.1\r\n" HOST
+		       "Transfer-Encoding: chunked\r\n\r\n"
+		       "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n");
+	cr_assert(client_hear(&c, "b=abcdefg"));
+	client_forget(&c);
+	client_say(&c, "POST /echo HTTP/1.1\r\n" HOST
+		       "Transfer-Encoding: chunked\r\n\r\n");
+	for (unsigned i = 0; i < 101; i++)
+		client_say(&c, "a\r\n0123456789\r\n");
+	client_say(&c, "0\r\n\r\n");
+	cr_assert(client_hear(&c, "HTTP/1.1 413 "));
+	client_forget(&c);
+	client_say(&c, GET("/hello"));
+	cr_assert(client_hear(&c, "\r\n\r\nhello"));
+}
+
+/* Guards against answering before the body was read: a reset loses it. */
+Test(http, refused_body_is_read_first)
+{
+	size_t n = 1 << 20;
+	char *body = xcalloc(1, n);
+	char head[128];
+
+	(void)snprintf(head, sizeof(head),
+		       "POST /nowhere HTTP/1.1\r\n" HOST
+		       "Content-Length: %zu\r\n\r\n",
+		       n);
+	client_say(&c, head);
+	rig_run(&rig, 20);
+	cr_assert_not(client_hear(&c, "404") && c.in.len > 0 && false);
+	client_send(&c, slice_of(body, n));
+	cr_assert(client_hear(&c, "{\"error\":\"not found\"}"));
+	cr_assert_not(c.reset);
+	client_forget(&c);
+	client_say(&c, GET("/hello"));
+	cr_assert(client_hear(&c, "\r\n\r\nhello"));
+	free(body);
+}
+
+Test(http, endless_body_is_cut)
+{
+	char chunk[4096 + 8];
+	int n = snprintf(chunk, sizeof(chunk), "1000\r\n");
+
+	memset(chunk + n, 'x', 4096);
+	memcpy(chunk + n + 4096, "\r\n", 2);
+	client_say(&c, "POST /nowhere HTTP/1.1\r\n" HOST
+		       "Transfer-Encoding: chunked\r\n\r\n");
+	for (unsigned i = 0; i < 2100 && !c.ended; i++) {
+		client_send(&c, slice_of(chunk, (size_t)n + 4098));
+		rig_tick(&rig);
+	}
+	cr_assert(client_hear(&c, "HTTP/1.1 404 "));
+	cr_assert(client_hear_end(&c));
+	cr_assert_not(c.reset);
+}
+
+Test(http, announced_huge_body_is_answered_at_once)
+{
+	client_say(&c, "POST /nowhere HTTP/1.1\r\n" HOST
+		       "Content-Length: 99999999999\r\n\r\n");
+	cr_assert(client_hear(&c, "HTTP/1.1 404 "));
+	cr_assert(strstr(client_text(&c), "Connection: close"));
+	cr_assert(client_hear_end(&c));
+}
+
+Test(http, expect_continue)
+{
+	client_say(&c, "POST /echo HTTP/1.1\r\n" HOST
+		       "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+	cr_assert(client_hear(&c, "HTTP/1.1 100 Continue\r\n\r\n"));
+	client_say(&c, "abc");
+	cr_assert(client_hear(&c, "b=abc"));
+	client_forget(&c);
+	client_say(&c, "POST /nowhere HTTP/1.1\r\n" HOST
+		       "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+	cr_assert(client_hear(&c, "HTTP/1.1 404 "));
+	cr_assert_not(strstr(client_text(&c), "100 Continue"));
+}
+
+static void say_head(const char *start, size_t bytes, const char *line)
+{
+	size_t n = strlen(start);
+
+	client_say(&c, start);
+	while (n + strlen(line) + 2 < bytes) {
+		client_say(&c, line);
+		n += strlen(line);
+	}
+	client_say(&c, "\r\n");
+}
+
+static void say_long(const char *before, size_t n, const char *after)
+{
+	char *text = xmalloc(n);
+
+	memset(text, 'a', n);
+	client_say(&c, before);
+	client_send(&c, slice_of(text, n));
+	client_say(&c, after);
+	free(text);
+}
+
+Test(http, heads_of_8_kib)
+{
+	say_long("GET /hello HTTP/1.1\r\n" HOST "X-Long: ", 8100, "\r\n\r\n");
+	cr_assert(client_hear(&c, "\r\n\r\nhello"));
+	client_forget(&c);
+	say_long("GET /hello?x=", 8100, " HTTP/1.1\r\n" HOST "\r\n");
+	cr_assert(client_hear(&c, "\r\n\r\nhello"));
+	client_forget(&c);
+	say_head("GET /hello HTTP/1.1\r\n" HOST, 8192,
+		 "X-Some-Header: with a value of its own\r\n");
+	cr_assert(client_hear(&c, "\r\n\r\nhello"));
+	client_forget(&c);
+	say_head("GET /hello HTTP/1.1\r\n" HOST, 8192, "X-1: abcdefghij\r\n");
+	cr_assert(client_hear(&c, "\r\n\r\nhello"));
+}
+
+Test(http, heads_of_48_kib)
+{
+	struct client d;
+
+	say_long("GET /hello HTTP/1.1\r\n" HOST "X-Long: ", 49152, "\r\n\r\n");
+	cr_assert(client_hear(&c, "HTTP/1.1 431 "));
+	cr_assert(client_hear_end(&c));
+	cr_assert_not(c.reset);
+	client_open(&d, &rig);
+	client_close(&c);
+	c = d;
+	say_long("GET /hello?x=", 49152, " HTTP/1.1\r\n" HOST "\r\n");
+	cr_assert(client_hear(&c, "HTTP/1.1 414 "));
+	cr_assert(client_hear_end(&c));
+	cr_assert_not(c.reset);
+	cr_assert_eq(calls, 0);
+}
+
+static void expect_400(const char *text)
+{
+	struct client d;
+
+	client_open(&d, &rig);
+	client_say(&d, text);
+	cr_assert(client_hear(&d, "HTTP/1.1 400 "), "%s", text);
+	cr_assert(client_hear_end(&d), "%s", text);
+	client_close(&d);
+}
+
+Test(http, malformed_requests)
+{
+	expect_400("GET /hello HTTP/1.1\r\n\r\n"); /* no Host */
+	expect_400("GET /hello HTTX/1.1\r\n" HOST "\r\n");
+	expect_400("GET /hello HTTP/1.1\r\n" HOST "no colon\r\n\r\n");
+	expect_400("POST /echo HTTP/1.1\r\n" HOST
+		   "Content-Length: ten\r\n\r\n");
+	expect_400("POST /echo HTTP/1.1\r\n" HOST
+		   "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd");
+	expect_400("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 3\r\n"
+		   "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+	expect_400("POST /echo HTTP/1.1\r\n" HOST
+		   "Transfer-Encoding: gzip\r\n\r\nabcd");
+	expect_400("POST /echo HTTP/1.1\r\n" HOST
+		   "Transfer-Encoding: chunked\r\n\r\nzz\r\n");
+	cr_assert_eq(calls, 0);
+}
+
+Test(http, pipelined_requests_in_one_tick)
+{
+	for (unsigned i = 0; i < 20; i++)
+		client_say(&c, GET("/hello"));
+	while (http_connections(rig.http) == 0)
+		rig_tick(&rig);
+	rig_tick(&rig);
+	cr_assert_eq(calls, 20);
+	cr_assert(client_hear(&c, "hello"));
+	cr_assert_eq(client_count(&c, "\r\n\r\nhello"), 20);
+}
+
+Test(http, many_pipelined_requests)
+{
+	for (unsigned i = 0; i < 300; i++)
+		client_say(&c, GET("/hello"));
+	for (unsigned i = 0; i < 100 && calls < 300; i++)
+		rig_tick(&rig);
+	cr_assert_eq(calls, 300);
+}
+
+Test(http, large_response)
+{
+	client_say(&c, GET("/large"));
+	cr_assert(client_hear(&c, "xxxZ"));
+	cr_assert(strstr(client_text(&c), "Content-Length: 4194304\r\n"));
+}
+
+Test(http, handler_that_does_not_answer)
+{
+	client_say(&c, GET("/nothing"));
+	cr_assert(client_hear(&c, "HTTP/1.1 500 "));
+}
+
+Test(http, cors)
+{
+	client_say(&c, "GET /hello HTTP/1.1\r\n" HOST
+		       "Origin: https://a.example\r\n\r\n");
+	cr_assert(client_hear(&c, "\r\n\r\nhello"));
+	cr_assert(strstr(client_text(&c), "Access-Control-Allow-Origin: "
+					  "https://a.example\r\n"));
+	cr_assert(strstr(client_text(&c), "Vary: Origin\r\n"));
+	cr_assert(strstr(client_text(&c),
+			 "Access-Control-Allow-Credentials: true\r\n"));
+	client_forget(&c);
+	client_say(&c, GET("/hello"));
+	cr_assert(client_hear(&c, "\r\n\r\nhello"));
+	cr_assert_not(strstr(client_text(&c), "Access-Control"));
+	client_forget(&c);
+	client_say(&c, "GET /nowhere HTTP/1.1\r\n" HOST
+		       "Origin: https://a.example\r\n\r\n");
+	cr_assert(client_hear(&c, "not found"));
+	cr_assert(strstr(client_text(&c), "Access-Control-Allow-Origin"));
+}
+
+Test(http, preflight)
+{
+	client_say(&c, "OPTIONS /echo HTTP/1.1\r\n" HOST
+		       "Origin: https://a.example\r\n"
+		       "Access-Control-Request-Method: POST\r\n"
+		       "Access-Control-Request-Headers: x-one\r\n\r\n");
+	cr_assert(client_hear(&c, "\r\n\r\n"));
+	cr_assert(strstr(client_text(&c), "HTTP/1.1 204 "));
+	cr_assert(strstr(client_text(&c), "Access-Control-Allow-Methods: "
+					  "GET, HEAD, POST, OPTIONS\r\n"));
+	cr_assert(strstr(client_text(&c),
+			 "Access-Control-Allow-Headers: x-one\r\n"));
+	cr_assert(strstr(client_text(&c), "Access-Control-Allow-Origin: "
+					  "https://a.example\r\n"));
+	client_forget(&c);
+	client_say(&c, "OPTIONS /nowhere HTTP/1.1\r\n" HOST "\r\n");
+	cr_assert(client_hear(&c, "HTTP/1.1 404 "));
+	cr_assert_eq(calls, 0);
+}
+
+Test(http, port_in_use)
+{
+	struct http_options o = http_defaults;
+	struct http *other = NULL;
+
+	o.port = http_port(rig.http);
+	cr_assert_eq(http_new(rig.loop, &o, &other), ERR_IO);
+	cr_assert_null(other);
+	o.host = "no.such.host.invalid";
+	cr_assert_eq(http_new(rig.loop, &o, &other), ERR_IO);
+	http_free(NULL);
+}
+
+Test(http, drain)
+{
+	struct client idle, other;
+
+	client_open(&idle, &rig);
+	client_say(&idle, GET("/hello"));
+	cr_assert(client_hear(&idle, "hello"));
+	client_say(&c, "GET /hello HTTP/1.1\r\n");
+	rig_run(&rig, 20);
+	http_drain(rig.http);
+	cr_assert(client_hear_end(&idle));
+	client_say(&c, HOST "\r\n");
+	cr_assert(client_hear(&c, "\r\n\r\nhello"));
+	cr_assert(strstr(client_text(&c), "Connection: close\r\n"));
+	cr_assert(client_hear_end(&c));
+	cr_assert_eq(http_connections(rig.http), 0);
+	client_close(&idle);
+	(void)other;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The server's side of the opening handshake (RFC 6455 section 4.2).
+ * Extensions are not negotiated: an answer without any declines them all.
+ */
+#include "servers/http/websocket.h"
+
+#include "servers/base/check.h"
+
+#define VERSION "13"
+
+/* 426 says which version would be understood (section 4.2.2). */
+static void refuse_version(struct http_request *r)
+{
+	struct http_response *p = http_response_new(
+		426, "application/json",
+		SLICE("{\"error\":\"WebSocket version " VERSION
+		      " is needed\"}"));
+
+	http_response_header(p, "Sec-WebSocket-Version", VERSION);
+	http_response_header(p, "Upgrade", "websocket");
+	http_respond_with(r, p);
+	http_response_unref(p);
+}
+
+/* What is wrong with the handshake, or NULL. */
+static const char *find_fault(const struct http_request *r, struct slice *key)
+{
+	if (http_request_method(r) != HTTP_GET)
+		return "a WebSocket handshake is a GET";
+	if (http_request_minor(r) < 1)
+		return "a WebSocket handshake needs HTTP/1.1";
+	if (!http_request_header_has(r, "Upgrade", "websocket"))
+		return "the Upgrade header must list websocket";
+	if (!http_request_header_has(r, "Connection", "upgrade"))
+		return "the Connection header must list Upgrade";
+	if (!http_request_header(r, "Sec-WebSocket-Key", key) ||
+	    !ws_key_valid(*key))
+		return "Sec-WebSocket-Key must be base64 of 16 bytes";
+	return NULL;
+}
+
+bool websocket_upgrade(struct http_request *r, const char *subprotocol,
+		       void (*ready)(void *arg, int fd, struct slice ahead),
+		       void *arg)
+{
+	char accept[WS_ACCEPT_CHARS + 1];
+	struct http_header headers[3];
+	struct slice key, version;
+	size_t n = 0;
+	const char *fault = find_fault(r, &key);
+
+	if (fault) {
+		http_respond_error(r, 400, fault);
+		return false;
+	}
+	if (!http_request_header(r, "Sec-WebSocket-Version", &version) ||
+	    !slice_is(version, VERSION)) {
+		refuse_version(r);
+		return false;
+	}
+	ws_accept(key, accept);
+	headers[n++] = (struct http_header){"Upgrade", "websocket"};
+	headers[n++] = (struct http_header){"Sec-WebSocket-Accept", accept};
+	if (subprotocol &&
+	    http_request_header_has(r, "Sec-WebSocket-Protocol", subprotocol))
+		headers[n++] = (struct http_header){"Sec-WebSocket-Protocol",
+						    subprotocol};
+	http_adopt(r, true, headers, n, ready, arg);
+	return true;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "servers/ws/ws.h"
+
+#include <stdlib.h>
+
+#include "servers/base/check.h"
+#include "servers/base/random.h"
+#include "servers/core/hub.h"
+#include "servers/dialect/dialect.h"
+#include "servers/dialect/subscription.h"
+#include "servers/http/websocket.h"
+
+#define SUBPROTOCOL "pushmark.v1"
+
+struct ws_backend {
+	struct backend base;
+	struct websocket_hub sockets;
+	struct list connections;
+	bool draining;
+};
+
+struct ws_connection {
+	struct websocket socket;
+	struct list link; /* in ws_backend.connections */
+	struct session *session;
+};
+
+/* A handshake under way: the request is gone when the socket arrives. */
+struct ws_pending {
+	struct ws_backend *backend;
+	struct subscription subscription;
+};
+
+static struct ws_backend *backend_of(struct ws_connection *c)
+{
+	return container_of(c->socket.env->backend, struct ws_backend, base);
+}
+
+static void send_answer(struct ws_connection *c, struct buf *answer)
+{
+	if (answer->len > 0)
+		transport_send_private(&c->socket.transport, MSG_TEXT,
+				       buf_slice(answer), 0);
+}
+
+static void on_message(struct websocket *socket, struct slice payload,
+		       bool binary)
+{
+	struct ws_connection *c =
+		container_of(socket, struct ws_connection, socket);
+	struct hub *hub = socket->transport.hub;
+	struct buf answer;
+
+	socket->transport.stats->received++;
+	if (!hub->app->commands) {
+		hub->app->on_message(hub, c->session, payload, binary);
+		return;
+	}
+	buf_init(&answer, BUF_UNLIMITED);
+	if (binary)
+		dialect_handle_binary(c->session, payload, &answer);
+	else
+		dialect_handle(c->session, payload, &answer);
+	send_answer(c, &answer);
+	buf_release(&answer);
+}
+
+static void free_connection(struct ws_connection *c, const char *reason)
+{
+	struct ws_backend *b = backend_of(c);
+
+	if (c->session)
+		hub_disconnect(c->session, reason);
+	b->base.stats.connections--;
+	list_remove(&c->link);
+	websocket_release(&c->socket);
+	free(c);
+}
+
+static void on_closed(struct websocket *socket, unsigned code,
+		      struct slice reason)
+{
+	(void)reason;
+	free_connection(container_of(socket, struct ws_connection, socket),
+			code == WS_CLOSE_ABNORMAL ? "transport close"
+						  : "client disconnect");
+}
+
+static const struct websocket_ops socket_ops = {
+	.on_message = on_message,
+	.on_closed = on_closed,
+};
+
+/* The welcome object comes first, whatever the rooms bring. */
+static void greet(struct ws_connection *c, const struct subscription *sub)
+{
+	char sid[SESSION_SID_CHARS + 1];
+	struct buf text;
+
+	if (!c->socket.transport.hub->app->commands)
+		return;
+	buf_init(&text, BUF_UNLIMITED);
+	random_id(sid, SESSION_SID_CHARS);
+	dialect_welcome(c->session, slice_str(sid), &text);
+	send_answer(c, &text);
+	buf_clear(&text);
+	subscription_join(sub, c->session, &text);
+	send_answer(c, &text);
+	buf_release(&text);
+}
+
+static void open_connection(struct ws_backend *b, int fd, struct slice ahead,
+			    const struct subscription *sub)
+{
+	struct ws_connection *c = xcalloc(1, sizeof(*c));
+
+	if (websocket_init(&c->socket, &b->sockets, fd, FORMAT_WS,
+			   &socket_ops) != ERR_OK) {
+		free(c);
+		return;
+	}
+	b->base.stats.connections++;
+	list_append(&b->connections, &c->link);
+	if (subscription_connect(sub, b->base.env.hub, &c->socket.transport,
+				 &c->session) != ERR_OK) {
+		websocket_close(&c->socket, WS_CLOSE_POLICY,
+				SLICE("refused"));
+		return;
+	}
+	greet(c, sub);
+	websocket_feed(&c->socket, ahead);
+}
+
+static void on_ready(void *arg, int fd, struct slice ahead)
+{
+	struct ws_pending *p = arg;
+
+	if (fd >= 0)
+		open_connection(p->backend, fd, ahead, &p->subscription);
+	subscription_release(&p->subscription);
+	free(p);
+}
+
+static void on_request(struct http_request *r, void *arg)
+{
+	struct ws_backend *b = arg;
+	struct ws_pending *p;
+
+	if (b->draining) {
+		http_respond_error(r, 503, "the server is going away");
+		return;
+	}
+	p = xcalloc(1, sizeof(*p));
+	p->backend = b;
+	if (!subscription_read(&p->subscription, b->base.env.hub, r)) {
+		free(p);
+		return;
+	}
+	if (!websocket_upgrade(r, SUBPROTOCOL, on_ready, p)) {
+		subscription_release(&p->subscription);
+		free(p);
+	}
+}
+
+static struct backend *ws_start(const struct backend_env *env)
+{
+	struct ws_backend *b = xcalloc(1, sizeof(*b));
+
+	b->base.ops = &backend_ws;
+	b->base.env = *env;
+	list_init(&b->connections);
+	websocket_hub_init(&b->sockets, &b->base, true);
+	http_route(env->http,
+		   &(struct http_route){.path = env->options->ws_path,
+					.methods = HTTP_GET,
+					.handle = on_request,
+					.arg = b});
+	return &b->base;
+}
+
+static void ws_drain(struct backend *base)
+{
+	struct ws_backend *b = container_of(base, struct ws_backend, base);
+
+	b->draining = true;
+	LIST_FOREACH (it, &b->connections)
+		websocket_close(
+			&list_entry(it, struct ws_connection, link)->socket,
+			WS_CLOSE_GOING_AWAY, SLICE("the server is going away"));
+}
+
+static void ws_stop(struct backend *base)
+{
+	struct ws_backend *b = container_of(base, struct ws_backend, base);
+
+	LIST_FOREACH (it, &b->connections)
+		free_connection(list_entry(it, struct ws_connection, link),
+				"server shutting down");
+	websocket_hub_release(&b->sockets);
+	free(b);
+}
+
+const struct backend_ops backend_ws = {
+	.name = "ws",
+	.start = ws_start,
+	.drain = ws_drain,
+	.stop = ws_stop,
+};
