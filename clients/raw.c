@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "clients/raw.h"
+
+#include "clients/env.h"
+#include "servers/wire/envelope.h"
+#include "servers/wire/json.h"
+
+static struct client_message message_of(const struct envelope *e,
+					struct slice text)
+{
+	return (struct client_message){
+		.room = e->room,
+		.event = e->event,
+		.from = e->from,
+		.data = e->data,
+		.object = text,
+		.seq = e->seq,
+		.position = e->position,
+	};
+}
+
+bool raw_message(struct client_env *env, struct slice text,
+		 struct client_message *out)
+{
+	struct envelope e;
+	const char *why;
+
+	if (envelope_decode(text, &env->strings, &e, &why) != ERR_OK ||
+	    e.type != ENVELOPE_MESSAGE || env->strings.len > 0)
+		return false;
+	*out = message_of(&e, text);
+	return true;
+}
+
+static void not_an_object(struct client *c, struct slice text)
+{
+	struct buf *b = &c->env->text;
+
+	if (json_validate(text)) {
+		c->events->on_object(c, text);
+		return;
+	}
+	buf_clear(b);
+	if (json_add_string(b, text) == ERR_OK)
+		c->events->on_object(c, buf_slice(b));
+}
+
+/* False when it answers no command that had an id from us. */
+static bool answered(struct client *c, const struct envelope *e)
+{
+	uint64_t id;
+	bool ok = e->type == ENVELOPE_ACK;
+
+	if (!e->has_id || !json_u64(e->id, &id))
+		return false;
+	c->events->on_answer(c, id, ok, ok ? e->data : e->payload);
+	return true;
+}
+
+void raw_object(struct client *c, struct slice text)
+{
+	struct client_message m;
+	struct envelope e;
+	const char *why;
+
+	if (envelope_decode(text, &c->env->strings, &e, &why) != ERR_OK) {
+		not_an_object(c, text);
+		return;
+	}
+	switch (e.type) {
+	case ENVELOPE_MESSAGE:
+		m = message_of(&e, text);
+		c->counts.messages++;
+		c->events->on_message(c, &m);
+		return;
+	case ENVELOPE_WELCOME:
+		c->events->on_object(c, text);
+		client_opened(c);
+		return;
+	case ENVELOPE_ACK:
+	case ENVELOPE_ERROR:
+		if (answered(c, &e))
+			return;
+		break;
+	default:
+		break;
+	}
+	c->events->on_object(c, text);
+}
+
+enum err raw_command(struct client_env *env, const struct client_command *cmd,
+		     struct slice *object)
+{
+	struct buf *b = &env->command;
+	enum err e;
+
+	if (b->cap > CLIENT_INPUT_SIZE)
+		buf_release(b);
+	buf_clear(b);
+	if (cmd->type == CLIENT_PUBLISH)
+		e = envelope_add_publish(b, cmd->room, cmd->event, cmd->data,
+					 cmd->exclude_self, cmd->id);
+	else
+		e = envelope_add_join(b, cmd->type == CLIENT_LEAVE, cmd->room,
+				      cmd->id);
+	*object = buf_slice(b);
+	return e;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The client's side of the raw dialect, which ws and sse share: what comes
+ * from the server turns into the client's events, commands turn into objects.
+ */
+#ifndef CLIENTS_RAW_H
+#define CLIENTS_RAW_H
+
+#include <stdbool.h>
+
+#include "clients/client.h"
+#include "servers/base/err.h"
+#include "servers/base/slice.h"
+
+/*
+ * Decodes `text` when it is a message without escapes in its names, so that
+ * all slices lie in `text`. False for everything else. No other effect.
+ */
+bool raw_message(struct client_env *env, struct slice text,
+		 struct client_message *out);
+/*
+ * Hands one object to the client's events; the first welcome opens the client.
+ * Text that is not JSON goes to on_object as a JSON string: whoever looks on
+ * sees what the server said.
+ */
+void raw_object(struct client *c, struct slice text);
+/*
+ * Encodes a command. The object is borrowed from the environment until the
+ * next one. ERR_LIMIT.
+ */
+MUST_USE enum err raw_command(struct client_env *env,
+			      const struct client_command *cmd,
+			      struct slice *object);
+
+#endif
