@@ -24,7 +24,7 @@ Test(client_life, a_port_where_nobody_listens_is_told)
 		fake_world_init(&w);
 		(void)shutdown(w.listen_fd, SHUT_RDWR);
 		c = fake_world_client(&w, all[i], NULL);
-		fake_world_expect(&w, "closed input/output error: cannot "
+		fake_world_expect(&w, "closed refused: cannot "
 				      "connect\n");
 		cr_assert(c->closed);
 		client_free(c);

@@ -145,14 +145,14 @@ Test(client_longpoll, messages_arrive_and_the_next_get_stands)
 	fake_world_expect(&world, "");
 	fake_link_drip(
 		&poll,
-		SLICE("HTTP/1.1 200 OK\r\nContent-Length: 46\r\n\r\n" MESSAGE(
+		SLICE("HTTP/1.1 200 OK\r\nContent-Length: 49\r\n\r\n" MESSAGE(
 			3)));
 	fake_world_expect(&world, LINE(3));
 	cr_assert_eq(world.memo, 0);
 	expect_get(&poll);
 	fake_link_say(&poll, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked"
 			     "\r\n\r\n14\r\n42[\"e\",{\"a\":1.0},{\"r\r\n"
-			     "1a\r\noom\":\"r\",\"from\":\"f\",\"seq\":4}]\r\n"
+			     "1d\r\noom\":\"r\",\"from\":\"f\",\"seq\":4}]\r\n"
 			     "0\r\n\r\n");
 	fake_world_expect(&world, LINE(4));
 	cr_assert_eq(world.memo, 0);
@@ -299,7 +299,7 @@ Test(client_longpoll, a_connection_that_closes_after_an_answer_is_replaced)
 {
 	struct client *c = open_client(&poll, "1000000");
 
-	fake_link_say(&poll, "HTTP/1.1 200 OK\r\nContent-Length: 46\r\n"
+	fake_link_say(&poll, "HTTP/1.1 200 OK\r\nContent-Length: 49\r\n"
 			     "Connection: close\r\n\r\n" MESSAGE(1));
 	fake_world_expect(&world, LINE(1));
 	cr_assert(fake_link_ended(&poll));
@@ -384,10 +384,10 @@ Test(client_longpoll, a_lost_poll_ends_the_session)
 
 Test(client_longpoll, a_client_may_free_itself_in_any_callback)
 {
-	static const char *const lines[] = {"object [\"news\",1]",
-					    "message r e {\"a\":1.0} f 1",
-					    "closed closed by the peer: "
-					    "closed by the server"};
+	static const char ended[] =
+		"closed closed by the peer: closed by the server";
+	const char *const lines[] = {"object [\"news\",1]",
+				     "message r e {\"a\":1.0} f 1", ended};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		(void)open_client(&poll, "1000000");

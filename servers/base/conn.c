@@ -22,6 +22,8 @@ static enum err why_gone(int error)
 {
 	if (error == 0 || error == ECONNRESET || error == EPIPE)
 		return ERR_CLOSED;
+	if (error == ECONNREFUSED)
+		return ERR_REFUSED;
 	return error == ETIMEDOUT ? ERR_TIMEOUT : ERR_IO;
 }
 
@@ -75,6 +77,12 @@ static void conn_event(struct loop_fd *f, uint32_t events)
 		if (!loop_dispatching(l, f))
 			return;
 	}
+	/*
+	 * Data and the end of the stream may come as one edge: a reader that
+	 * took a short read for all there is gets another look.
+	 */
+	if ((events & (EPOLLRDHUP | CONN_GONE)) == EPOLLRDHUP && !f->again)
+		loop_again(l, f, EPOLLIN);
 	if (!(events & CONN_GONE))
 		return;
 	/* A reader that stopped early gets the rest before it is gone. */

@@ -29,7 +29,8 @@ struct conn_ops {
 	void (*on_writable)(struct conn *c);
 	/*
 	 * The link is gone (reset, refused, peer closed both ways). MUST end
-	 * in conn_close(). `why` is ERR_CLOSED, ERR_IO or ERR_TIMEOUT.
+	 * in conn_close(). `why` is ERR_CLOSED, ERR_IO,
+	 * ERR_REFUSED (nobody listens) or ERR_TIMEOUT.
 	 */
 	void (*on_gone)(struct conn *c, enum err why);
 };

@@ -490,7 +490,7 @@ Test(conn, a_refused_connection_is_gone)
 		     ERR_OK);
 	ticks(&r, 2);
 	cr_assert_str_eq(r.note.trace, "g");
-	cr_assert_eq(r.note.why, ERR_IO);
+	cr_assert_eq(r.note.why, ERR_REFUSED);
 	rig_release(&r, false);
 }
 

@@ -177,6 +177,9 @@ Test(core, slow_consumer_is_kicked_and_delays_nobody)
 	cr_assert_eq(slow.why, KICK_SLOW);
 	cr_assert_eq(slow.stats.dropped, 1);
 	cr_assert_eq(slow.transport.q.count, 5);
+	/* Who was passed over holds no reference: only the history does. */
+	(void)fake_node_publish(&n, "r", "last");
+	cr_assert_eq(outq_at(&quick.transport.q, 0)->refs, 2);
 	hub_disconnect(x, "slow");
 	hub_disconnect(y, "end");
 	fake_release(&slow);
@@ -647,6 +650,22 @@ Test(core, idle_rooms_go_when_their_retention_is_over)
 	cr_assert_eq(fake_node_publish(&n, "kept", "4"), 1);
 	hub_disconnect(s, "end");
 	fake_release(&f);
+	fake_node_release(&n);
+}
+
+Test(core, rooms_expire_in_the_order_of_their_last_message)
+{
+	struct fake_node n;
+
+	fake_node_init(&n, NULL, NULL);
+	n.hub->options.room_retention_ms = 1000;
+	(void)fake_node_publish(&n, "a", "1");
+	(void)fake_node_publish(&n, "b", "1");
+	fake_node_tick(&n, 500);
+	(void)fake_node_publish(&n, "a", "2");
+	fake_node_tick(&n, 500);
+	cr_assert_eq(n.hub->room_count, 1);
+	cr_assert_eq(fake_node_publish(&n, "a", "3"), 3);
 	fake_node_release(&n);
 }
 

@@ -78,9 +78,10 @@ static bool join_same(const struct join_entry *e, const struct outq *q)
 
 	if (first > e->queued)
 		first = e->queued;
-	return memcmp(e->msgs, at + q->head, first * sizeof(*at)) == 0 &&
-	       memcmp(e->msgs + first, at, (e->queued - first) * sizeof(*at)) ==
-		       0;
+	return memcmp(e->msgs, at + q->head, first * sizeof(struct msg *)) ==
+		       0 &&
+	       memcmp(e->msgs + first, at,
+		      (e->queued - first) * sizeof(struct msg *)) == 0;
 }
 
 static struct join_entry *join_find(struct join_cache *c, const struct outq *q,

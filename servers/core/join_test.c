@@ -63,6 +63,24 @@ Test(core, equal_queues_share_joined_bytes)
 	fixture_release(&f);
 }
 
+/* Rings that are not full: what lies behind the messages does not count. */
+Test(core, rings_are_compared_up_to_their_end)
+{
+	struct fixture f;
+	struct joined x, y;
+
+	fixture_init(&f);
+	for (int i = 0; i < 8; i++)
+		push(&f.one, f.b);
+	for (int i = 0; i < 8; i++)
+		push(&f.two, f.b);
+	cr_assert(join_shared(f.c, &f.one, FORMAT_WS, 100, &x));
+	cr_assert_eq(x.count, 10);
+	cr_assert(join_shared(f.c, &f.two, FORMAT_WS, 100, &y));
+	cr_assert_eq(y.id, x.id);
+	fixture_release(&f);
+}
+
 Test(core, polling_packets_are_separated)
 {
 	struct fixture f;

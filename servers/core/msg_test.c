@@ -77,7 +77,8 @@ Test(core, event_in_every_format)
 Test(core, event_without_sender_in_a_namespace)
 {
 	static const char sse[] =
-		"id: EPOCH-42\ndata: {\"type\":\"message\",\"room\":\"a\","
+		"id: EPOCH-42\nevent: message\ndata: {\"type\":\"message\","
+		"\"room\":\"a\","
 		"\"event\":\"message\",\"data\":null,\"seq\":7,"
 		"\"position\":42}\n\n";
 	static const char packet[] =

@@ -69,6 +69,18 @@ static inline void outq_put(struct outq *q, struct msg *m)
 	q->bytes += m->size;
 }
 
+/* Drops the one message of a queue that has no ring. */
+static inline void outq_drop_only(struct outq *q)
+{
+	struct msg *m = outq_at(q, 0);
+
+	q->head = 0;
+	q->count = 0;
+	q->offset = 0;
+	q->bytes = 0;
+	msg_unref(m);
+}
+
 /*
  * The fan-out's part of outq_push() for events: false when the queue must grow
  * or is full, and outq_push() decides. Takes over a reference when true.

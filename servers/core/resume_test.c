@@ -47,15 +47,14 @@ static const char *queued(struct fixture *f)
 	text[0] = '\0';
 	for (uint32_t i = 0; i < q->count; i++) {
 		struct msg *m = outq_at(q, i);
-		char one[600];
+		size_t at = strlen(text), room = sizeof(text) - at;
 
 		if (m->kind == MSG_EVENT)
-			(void)snprintf(one, sizeof(one), "%llu ",
+			(void)snprintf(text + at, room, "%llu ",
 				       (unsigned long long)m->position);
 		else
-			(void)snprintf(one, sizeof(one), "%.*s ",
+			(void)snprintf(text + at, room, "%.*s ",
 				       SLICE_ARG(m->data));
-		strcat(text, one);
 	}
 	outq_drop(q, q->count);
 	return text;

@@ -126,7 +126,7 @@ void room_remove(struct room *r, struct session *s, uint32_t slot)
 static void room_grow_history(struct room *r)
 {
 	uint32_t cap = r->history_cap ? r->history_cap * 2 : ROOM_FIRST_HISTORY;
-	struct msg **history = xmalloc(cap * sizeof(*history));
+	struct msg **history = xmalloc(cap * sizeof(struct msg *));
 
 	for (uint32_t i = 0; i < r->history_count; i++)
 		history[i] = room_history(r, i);

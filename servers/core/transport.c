@@ -109,11 +109,11 @@ static enum err transport_write_many(struct transport *t, struct conn *c,
 	return conn_writev(c, iov, (int)*count, wrote);
 }
 
-enum err transport_write(struct transport *t, struct conn *c, bool *closes)
+/* Writes until the queue is empty or the stream takes no more. */
+static enum err transport_write_queue(struct transport *t, struct conn *c)
 {
 	struct outq *q = &t->q;
 
-	*closes = false;
 	while (q->count && !c->blocked) {
 		size_t due, wrote = 0;
 		unsigned count = 1;
@@ -137,7 +137,37 @@ enum err transport_write(struct transport *t, struct conn *c, bool *closes)
 		}
 		t->stats->delivered += outq_drop(q, count);
 	}
-	*closes = transport_finished(t);
+	return ERR_OK;
+}
+
+enum err transport_write(struct transport *t, struct conn *c, bool *closes)
+{
+	struct outq *q = &t->q;
+	struct msg *m;
+	struct slice frame;
+	size_t wrote = 0;
+	enum err e;
+
+	/* One message in flight is the common case, and has a short way. */
+	if (q->count != 1 || q->ring || q->offset || c->blocked) {
+		e = transport_write_queue(t, c);
+		*closes = e == ERR_OK && transport_finished(t);
+		return e;
+	}
+	*closes = false;
+	m = outq_at(q, 0);
+	frame = msg_frame(m, t->format);
+	e = conn_write(c, frame.p, frame.n, &wrote);
+	if (e != ERR_OK)
+		return e;
+	t->stats->bytes_out += wrote;
+	if (wrote < frame.n) {
+		q->offset = (uint32_t)wrote;
+		return ERR_OK;
+	}
+	t->stats->delivered += m->kind == MSG_EVENT;
+	*closes = t->closing;
+	outq_drop_only(q);
 	return ERR_OK;
 }
 

@@ -108,6 +108,7 @@ Test(core, many_messages_leave_in_order)
 {
 	struct fixture f;
 	char want[4096] = "", got[4096] = "";
+	size_t length = 0;
 	bool closes;
 
 	fixture_init(&f);
@@ -115,7 +116,8 @@ Test(core, many_messages_leave_in_order)
 		char text[16];
 
 		(void)snprintf(text, sizeof(text), "%d,", i);
-		strcat(want, text);
+		memcpy(want + length, text, strlen(text) + 1);
+		length += strlen(text);
 		send_text(&f, text, 0);
 	}
 	cr_assert_eq(transport_write(f.t, &f.conn, &closes), ERR_OK);
@@ -183,6 +185,46 @@ Test(core, partial_writes_go_on_where_they_stopped)
 	cr_assert_eq(total, expected);
 	cr_assert_eq(f.fake.stats.bytes_out, expected);
 	cr_assert(transport_finished(f.t));
+	fixture_release(&f);
+}
+
+Test(core, one_large_message_goes_in_parts)
+{
+	struct fixture f;
+	static char big[1000001];
+	static char got[1 << 17];
+	size_t total = 0, n;
+	bool closes = false;
+
+	fixture_init(&f);
+	for (size_t i = 0; i < sizeof(big) - 1; i++)
+		big[i] = (char)('a' + i % 23);
+	send_text(&f, big, MSG_CLOSES);
+	cr_assert_eq(transport_write(f.t, &f.conn, &closes), ERR_OK);
+	cr_assert_gt(f.t->q.offset, 0);
+	cr_assert_lt(f.t->q.offset, sizeof(big) - 1);
+	cr_assert_not(closes);
+	while (total < sizeof(big) - 1) {
+		n = peer_read(&f, got, sizeof(got));
+		cr_assert_arr_eq(got, big + total, n);
+		total += n;
+		f.conn.blocked = false;
+		cr_assert_eq(transport_write(f.t, &f.conn, &closes), ERR_OK);
+	}
+	cr_assert(closes);
+	cr_assert_eq(f.fake.stats.bytes_out, sizeof(big) - 1);
+	fixture_release(&f);
+}
+
+Test(core, last_message_alone_closes)
+{
+	struct fixture f;
+	bool closes = false;
+
+	fixture_init(&f);
+	send_text(&f, "bye", MSG_CLOSES);
+	cr_assert_eq(transport_write(f.t, &f.conn, &closes), ERR_OK);
+	cr_assert(closes);
 	fixture_release(&f);
 }
 

@@ -18,18 +18,13 @@
 
 static const char no_room[] = "too many connections";
 
-void accept_start(struct http *h)
-{
-	if (loop_modify(h->loop, &h->listener, EPOLLIN) != ERR_OK)
-		log_error("http", "cannot watch the listening socket");
-}
-
 void accept_rearm(struct timer *t)
 {
 	struct http *h = container_of(t, struct http, rearm);
 
-	if (h->listener.fd >= 0)
-		accept_start(h);
+	if (h->listener.fd >= 0 &&
+	    loop_modify(h->loop, &h->listener, EPOLLIN) != ERR_OK)
+		log_error("http", "cannot watch the listening socket");
 }
 
 /* Looks away from the listener for a while instead of spinning on it. */
@@ -51,11 +46,9 @@ static void accept_warn(struct http *h, const char *what)
 		 what, more);
 }
 
-static int accept_one(struct http *h, struct sockaddr_storage *from,
-		      socklen_t *size)
+static int accept_one(struct http *h)
 {
-	*size = sizeof(*from);
-	return accept4(h->listener.fd, (struct sockaddr *)(void *)from, size,
+	return accept4(h->listener.fd, NULL, NULL,
 		       SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
@@ -73,13 +66,11 @@ static void accept_refuse_now(int fd)
 /* Uses the reserve for one peer. False when nobody waits or it failed. */
 static bool accept_starved(struct http *h)
 {
-	struct sockaddr_storage from;
-	socklen_t size;
 	int fd, error;
 
 	accept_warn(h, "out of descriptors");
 	reserve_release(h);
-	fd = accept_one(h, &from, &size);
+	fd = accept_one(h);
 	error = errno;
 	if (fd >= 0)
 		accept_refuse_now(fd);
@@ -89,8 +80,7 @@ static bool accept_starved(struct http *h)
 	return fd >= 0;
 }
 
-static void accept_add(struct http *h, int fd,
-		       const struct sockaddr_storage *from, socklen_t size)
+static void accept_add(struct http *h, int fd)
 {
 	int on = 1;
 
@@ -101,11 +91,7 @@ static void accept_add(struct http *h, int fd,
 		return;
 	}
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	/* It closes the descriptor when it fails. */
-	(void)MHD_add_connection(h->daemon, fd,
-				 (const struct sockaddr *)(const void *)from,
-				 size);
-	h->ready = true;
+	peer_open(h, fd);
 }
 
 /* Whether accepting may go on after this error. */
@@ -144,12 +130,10 @@ void accept_ready(struct loop_fd *f, uint32_t events)
 
 	(void)events;
 	for (unsigned i = 0; i < ACCEPTS_PER_TICK; i++) {
-		struct sockaddr_storage from;
-		socklen_t size;
-		int fd = accept_one(h, &from, &size);
+		int fd = accept_one(h);
 
 		if (fd >= 0)
-			accept_add(h, fd, &from, size);
+			accept_add(h, fd);
 		else if (!accept_failed(h, errno))
 			return;
 	}

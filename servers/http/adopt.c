@@ -1,48 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Handing a socket over. The descriptor is duplicated and libmicrohttpd closes
- * its own: after an upgrade because it is told to, otherwise because the
- * handler fails. It does so without a shutdown() only under MHD_USE_TURBO,
- * which its manual does not promise: http_test.c proves it.
+ * Handing a socket over: our descriptor goes to the new owner, and
+ * libmicrohttpd closes its duplicate, after an upgrade because it is told to,
+ * otherwise because the handler fails. It does so without a shutdown() only
+ * under MHD_USE_TURBO, which its manual does not promise: http_test.c proves
+ * it.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "servers/base/check.h"
 #include "servers/http/internal.h"
 
-/* A second descriptor for the socket; -1 when there is none to be had. */
-static int adopt_duplicate(struct http *h, int fd)
-{
-	int on = 1;
-	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-
-	/* libmicrohttpd closes its own in this tick: borrow until then. */
-	if (own < 0 && errno == EMFILE) {
-		reserve_release(h);
-		own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	}
-	if (own >= 0)
-		(void)setsockopt(own, IPPROTO_TCP, TCP_NODELAY, &on,
-				 sizeof(on));
-	return own;
-}
-
-/* The connection is the new owner's to count from now on. */
-static int adopt_take(struct http_request *r, int fd)
+/* The descriptor, which is the new owner's to count from now on; or -1. */
+static int adopt_take(struct http_request *r)
 {
 	struct http *h = r->http;
-	int own = r->peer_closed || h->stopping ? -1 : adopt_duplicate(h, fd);
+	int fd = r->io.fd;
 
-	peer_forget(r);
+	if (r->peer_closed || h->stopping)
+		return -1;
+	loop_remove(h->loop, &r->io);
 	h->open--;
-	if (own >= 0)
-		h->adopted++;
-	return own;
+	h->adopted++;
+	return fd;
 }
 
 void adopt_fail(struct http_request *r)
@@ -52,8 +30,6 @@ void adopt_fail(struct http_request *r)
 	if (!adopted)
 		return;
 	r->on.adopted = NULL;
-	r->http->open--;
-	peer_forget(r);
 	adopted(r->arg, -1, (struct slice){0});
 }
 
@@ -63,10 +39,11 @@ static void adopt_upgraded(void *cls, struct MHD_Connection *mhd, void *con_cls,
 {
 	struct http_request *r = con_cls;
 	void (*adopted)(void *, int, struct slice) = r->on.adopted;
-	int own = adopt_take(r, fd);
+	int own = adopt_take(r);
 
 	(void)cls;
 	(void)mhd;
+	(void)fd;
 	r->on.adopted = NULL;
 	r->http->again = true;
 	r->http->handled++;
@@ -97,7 +74,7 @@ void http_adopt(struct http_request *r, bool upgrade,
 		void *arg)
 {
 	CHECK(r->phase == PHASE_BODY);
-	r->phase = PHASE_LEAVING;
+	peer_enter(r, PHASE_LEAVING);
 	r->arg = arg;
 	r->on.adopted = adopted;
 	if (upgrade) {
@@ -106,5 +83,5 @@ void http_adopt(struct http_request *r, bool upgrade,
 		return;
 	}
 	r->on.adopted = NULL;
-	adopted(arg, adopt_take(r, peer_fd(r)), (struct slice){0});
+	adopted(arg, adopt_take(r), (struct slice){0});
 }

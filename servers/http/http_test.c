@@ -313,7 +313,7 @@ Test(http, refused_body_is_read_first)
 		       n);
 	client_say(&c, head);
 	rig_run(&rig, 20);
-	cr_assert_not(client_hear(&c, "404") && c.in.len > 0 && false);
+	cr_assert_eq(c.in.len, 0);
 	client_send(&c, slice_of(body, n));
 	cr_assert(client_hear(&c, "{\"error\":\"not found\"}"));
 	cr_assert_not(c.reset);
@@ -399,7 +399,7 @@ Test(http, heads_of_8_kib)
 		 "X-Some-Header: with a value of its own\r\n");
 	cr_assert(client_hear(&c, "\r\n\r\nhello"));
 	client_forget(&c);
-	say_head("GET /hello HTTP/1.1\r\n" HOST, 8192, "X-1: abcdefghij\r\n");
+	say_head("GET /hello HTTP/1.1\r\n" HOST, 8192, "X-Many-Of-These: abcdefghijklmn\r\n");
 	cr_assert(client_hear(&c, "\r\n\r\nhello"));
 }
 

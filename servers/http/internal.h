@@ -2,11 +2,18 @@
 /*
  * What the files of the HTTP front share; nobody else includes it.
  *
- * One `struct http_request` exists per connection of libmicrohttpd, for as
- * long as that connection: it is watched and timed by us, and carries one
- * request after the other. Everything that knows that the stream is plain TCP
- * (writing behind libmicrohttpd's back, duplicating the descriptor) is in
- * raw.c and adopt.c.
+ * A connection is ours: its descriptor, its place in the loop, its time-outs.
+ * When bytes come, a duplicate of the descriptor is lent to libmicrohttpd,
+ * which reads the request; when the handler answers or holds it, the
+ * connection is taken back, so that a waiting or idle one costs a few hundred
+ * bytes and a response shared by many is rendered once. (libmicrohttpd
+ * itself would keep its whole buffer per connection, all of it touched after
+ * the first response.)
+ *
+ * Taking back must not lose bytes that were read ahead. The kernel counts what
+ * was received and we what the requests took up: unless both agree,
+ * libmicrohttpd keeps the connection and answers by itself. A connection that
+ * is not plain TCP would always go that way.
  */
 #ifndef SERVERS_HTTP_INTERNAL_H
 #define SERVERS_HTTP_INTERNAL_H
@@ -24,29 +31,37 @@
 
 #define JSON_TYPE "application/json"
 
+struct wire;
+
 enum request_phase {
-	PHASE_HEAD,	/* a new connection, or a head has begun */
+	PHASE_NEW,	/* nothing came yet */
+	PHASE_HEAD,	/* a head has begun */
 	PHASE_BODY,	/* the head is whole, the body is being read */
 	PHASE_HELD,	/* the handler answers later */
 	PHASE_ANSWERED, /* the response is being sent */
 	PHASE_IDLE,	/* between two requests */
 	PHASE_LEAVING,	/* the socket was or is being handed over */
-	PHASE_DEAD,	/* to be closed by the next call of the handler */
+	PHASE_DEAD,	/* to be closed */
 };
 
+/* One connection, and the request that it carries now. */
 struct http_request {
 	struct http *http;
-	struct MHD_Connection *mhd;
-	struct loop_fd watch; /* tells that the peer left */
+	struct MHD_Connection *mhd; /* while it is lent */
+	struct loop_fd io;
 	struct timer timer;
 	struct list link; /* in http->requests */
-	struct list due;  /* in http->due, to be resumed */
+	struct list due;  /* in http->due, to be resumed or lent */
 	const struct http_route *route;
 	const char *path;
-	char *address; /* as text, made when asked for */
+	char *address;	   /* as text, made when asked for */
+	char *origin;	   /* of a held request, if it has one */
+	struct wire *wire; /* response being sent by us */
+	size_t sent;	   /* bytes of it */
 	struct buf body;
-	uint64_t discarded; /* bytes of a body that nobody wants */
-	uint64_t since_ms;  /* when the phase began */
+	uint64_t uploaded; /* bytes of the body, also if nobody wants them */
+	uint64_t consumed; /* bytes that the requests so far took up */
+	uint64_t since_ms; /* when the phase began */
 	union {
 		void (*gone)(struct http_request *r, void *arg);
 		void (*adopted)(void *arg, int fd, struct slice ahead);
@@ -56,8 +71,13 @@ struct http_request {
 	uint16_t method;
 	uint8_t phase;
 	uint8_t minor;	  /* HTTP/1.x */
+	bool complete;	  /* head and body are there */
+	bool uncounted;	  /* `consumed` is less than what was read */
+	bool taken;	  /* taken back; libmicrohttpd is about to let go */
+	bool keep;	  /* the connection lives on after the response */
+	bool readable;	  /* bytes came that nobody has read */
 	bool peer_closed; /* the peer sends no more */
-	bool suspended;	  /* libmicrohttpd leaves it alone */
+	bool suspended;	  /* held by libmicrohttpd */
 	bool bad_target;  /* the request's target holds an encoded NUL */
 	bool given_up;	  /* we shut the socket down */
 };
@@ -71,12 +91,14 @@ struct http {
 	struct loop_hook run_hook, resume_hook;
 	struct timer rearm; /* of a listener that was out of descriptors */
 	struct list requests;
-	struct list due; /* requests to resume */
+	struct list due;
 	struct list lingering;
 	struct http_route **routes;
 	size_t route_count;
-	uint64_t open;	  /* connections of libmicrohttpd */
+	struct http_request *lending; /* being given to libmicrohttpd */
+	uint64_t open;		      /* connections that are ours */
 	uint64_t adopted; /* sockets handed over and not closed yet */
+	unsigned lent;	  /* since libmicrohttpd ran */
 	unsigned linger_count;
 	unsigned handled; /* handlers called, ever; it may wrap */
 	struct log_limit starved;
@@ -88,12 +110,13 @@ struct http {
 };
 
 /* http.c */
+/* Runs libmicrohttpd; returns whether there is more to do at once. */
+bool daemon_run(struct http *h);
 /* One of our descriptors goes, one of the reserve comes back. */
 void reserve_release(struct http *h);
 void reserve_restore(struct http *h);
 
 /* accept.c */
-void accept_start(struct http *h);
 loop_fd_fn accept_ready;
 timer_fn accept_rearm;
 
@@ -116,20 +139,32 @@ enum MHD_Result request_handle(void *cls, struct MHD_Connection *mhd,
 void request_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 		       enum MHD_RequestTerminationCode why);
 void *request_target(void *cls, const char *target, struct MHD_Connection *mhd);
-/* Held requests get `status`, without telling their handlers. */
-void request_abandon(struct http_request *r, unsigned status);
-/* To be resumed from the end-of-tick hook. */
-void request_resume_later(struct http_request *r);
+
+/* Whether the client wants its connection kept; asked before it is taken. */
+bool request_persists(const struct http_request *r);
 
 /* peer.c: connections */
+void peer_open(struct http *h, int fd); /* takes fd */
 void peer_notify(void *cls, struct MHD_Connection *mhd, void **context,
 		 enum MHD_ConnectionNotificationCode what);
-void peer_enter(struct http_request *r, enum request_phase phase);
+/*
+ * Tries to take the request's connection back; the handler must then fail.
+ * False: libmicrohttpd has to answer.
+ */
+bool peer_take(struct http_request *r);
+void peer_send(struct http_request *r, struct wire *w); /* takes w */
+/* The client of a held request left: tells its handler. */
+void peer_gone(struct http_request *r);
+/* To be resumed or lent in the end-of-tick hook. */
+void peer_later(struct http_request *r);
+void peer_resume(struct http_request *r); /* the hook's part of it */
 /* Closes what is between requests; the others close after their answer. */
 void peer_drain(struct http *h);
-/* Stops watching and timing, because the socket changes hands. */
-void peer_forget(struct http_request *r);
-int peer_fd(const struct http_request *r);
+void peer_end(struct http_request *r); /* closes and frees it */
+
+/* deadline.c */
+void peer_enter(struct http_request *r, enum request_phase phase);
+timer_fn peer_timeout;
 
 /* raw.c: answers behind libmicrohttpd's back */
 /* Sends a whole JSON error that closes; best effort, never blocks. */
@@ -142,11 +177,23 @@ void raw_linger(struct http *h, int fd);
 void raw_linger_end_all(struct http *h);
 
 /* response.c */
-void respond_error_with(struct http_request *r, unsigned status,
-			const char *text, const char *name, const char *value);
-/* Answers a CORS preflight or a plain OPTIONS with what `allow` has. */
-void respond_options(struct http_request *r, unsigned allow);
+enum persistence { PERSIST_DEFAULT, PERSIST_SAID, PERSIST_CLOSE };
+unsigned response_status(const struct http_response *p);
+/* As libmicrohttpd sends it; returns owned. */
+struct MHD_Response *response_mhd(struct http_response *p, const char *origin,
+				  bool closes);
+/* As we send it; returns a reference. */
+struct wire *response_wire(struct http_response *p, const char *origin,
+			   enum persistence persist, bool head_only);
+struct slice wire_bytes(const struct wire *w);
+void wire_unref(struct wire *w);
+
+/* answer.c */
 const char *status_text(unsigned status); /* what our early errors say */
+void answer_error(struct http_request *r, unsigned status, const char *text,
+		  const char *name, const char *value);
+/* Answers a CORS preflight or a plain OPTIONS with what `allow` has. */
+void answer_options(struct http_request *r, unsigned allow);
 
 /* adopt.c */
 /* Tells a handler whose adoption will not happen. */

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The connections that libmicrohttpd serves: watched for peers that leave
- * while their request is held (it does not look then), and timed by our wheel
- * (its own time-outs walk lists).
- *
- * A timer is moved as rarely as possible: it fires, looks at the phase, and is
- * armed again for what is left. Between requests it looks a few times within
- * the time that a head may take, because libmicrohttpd does not tell when the
- * first byte of the next one comes; the kernel knows when the last byte came.
+ * Connections: ours while they wait, lent to libmicrohttpd while it reads a
+ * request, taken back when the request is answered or held.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/tcp.h> /* glibc's tcp_info is an old one */
 #include <netinet/in.h>
@@ -21,135 +16,308 @@
 #include "servers/base/check.h"
 #include "servers/http/internal.h"
 
-#define IDLE_LOOKS 8	 /* within the head's time-out */
-#define IDLE_SLACK_MS 20 /* the kernel's clock is that coarse */
+#define PEER_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+#define PEER_LEFT (EPOLLRDHUP | EPOLLHUP | EPOLLERR)
 
-int peer_fd(const struct http_request *r)
+/*
+ * So many are lent before libmicrohttpd runs: it then reuses the memory of a
+ * few connections that the caches still hold, and the allocator's reserve at
+ * the top of the heap is enough for them.
+ */
+#define LENT_AT_ONCE 3
+
+/* Ending */
+
+/* Whether the peer may still be sending what nobody will read. */
+static bool peer_is_sending(const struct http_request *r)
 {
-	return MHD_get_connection_info(r->mhd,
-				       MHD_CONNECTION_INFO_CONNECTION_FD)
-		->connect_fd;
+	int unread = 0;
+
+	if (r->peer_closed || r->given_up || r->http->stopping)
+		return false;
+	/* libmicrohttpd answered a head or body in the middle. */
+	if (r->phase == PHASE_HEAD || r->phase == PHASE_BODY)
+		return true;
+	return ioctl(r->io.fd, FIONREAD, &unread) == 0 && unread > 0;
 }
 
-/* Both ends: libmicrohttpd reads the end of the stream and lets go. */
-static void peer_give_up(struct http_request *r)
+void peer_end(struct http_request *r)
 {
-	r->given_up = true;
-	(void)shutdown(peer_fd(r), SHUT_RDWR);
-}
+	struct http *h = r->http;
+	int fd = r->io.fd;
 
-static void peer_refuse(struct http_request *r, unsigned status)
-{
-	raw_error(peer_fd(r), status, status_text(status));
-	peer_give_up(r);
-}
+	CHECK(!r->mhd);
+	timer_cancel(&r->timer);
+	list_remove(&r->due);
+	list_remove(&r->link);
+	if (fd >= 0) {
+		bool sending = peer_is_sending(r);
 
-/* Time-outs */
-
-static bool peer_info(const struct http_request *r, struct tcp_info *info)
-{
-	socklen_t size = sizeof(*info);
-
-	*info = (struct tcp_info){0};
-	return getsockopt(peer_fd(r), IPPROTO_TCP, TCP_INFO, info, &size) == 0;
-}
-
-/* Whether the peer ever sent anything on this connection. */
-static bool peer_has_spoken(const struct http_request *r)
-{
-	struct tcp_info info;
-
-	return peer_info(r, &info) && info.tcpi_bytes_received > 0;
-}
-
-/* Whether bytes came since the phase began. */
-static bool peer_spoke_again(const struct http_request *r, uint64_t now_ms)
-{
-	struct tcp_info info;
-
-	return peer_info(r, &info) &&
-	       info.tcpi_last_data_recv + IDLE_SLACK_MS < now_ms - r->since_ms;
-}
-
-static uint64_t peer_look_every(const struct http_request *r)
-{
-	return r->http->options.head_timeout_ms / IDLE_LOOKS + 1;
-}
-
-/* How long the phase may take; 0 when it has no bound. */
-static uint64_t peer_bound(const struct http_request *r)
-{
-	const struct http_options *o = &r->http->options;
-
-	switch (r->phase) {
-	case PHASE_HEAD:
-		return o->head_timeout_ms;
-	case PHASE_BODY:
-	case PHASE_ANSWERED:
-		return o->body_timeout_ms;
-	case PHASE_IDLE:
-		return o->idle_timeout_ms;
-	default:
-		return 0;
-	}
-}
-
-static void peer_overdue(struct http_request *r)
-{
-	switch (r->phase) {
-	case PHASE_HEAD:
-		if (peer_has_spoken(r))
-			peer_refuse(r, MHD_HTTP_REQUEST_TIMEOUT);
+		loop_remove(h->loop, &r->io);
+		if (sending)
+			raw_linger(h, fd);
 		else
-			peer_give_up(r);
+			(void)close(fd);
+		h->open--;
+	}
+	if (r->wire)
+		wire_unref(r->wire);
+	buf_release(&r->body);
+	free(r->address);
+	free(r->origin);
+	free(r);
+}
+
+/* Ends it now, or as soon as libmicrohttpd has let go. */
+static void peer_fail(struct http_request *r)
+{
+	r->phase = PHASE_DEAD;
+	if (!r->mhd)
+		peer_end(r);
+}
+
+/* Lending */
+
+/* A second descriptor; -1 when there is none to be had. */
+static int peer_duplicate(struct http_request *r)
+{
+	int fd = fcntl(r->io.fd, F_DUPFD_CLOEXEC, 0);
+
+	/* It is given back soon, mostly within this tick: use the reserve. */
+	if (fd < 0 && errno == EMFILE) {
+		reserve_release(r->http);
+		fd = fcntl(r->io.fd, F_DUPFD_CLOEXEC, 0);
+	}
+	return fd;
+}
+
+static void peer_refuse(struct http_request *r)
+{
+	raw_error(r->io.fd, MHD_HTTP_SERVICE_UNAVAILABLE,
+		  "too many connections");
+	peer_end(r);
+}
+
+static void peer_lend(struct http_request *r)
+{
+	/* It wants an address to remember; we ask the kernel when asked. */
+	static const struct sockaddr_in nowhere = {.sin_family = AF_INET};
+	struct http *h = r->http;
+	int fd = peer_duplicate(r);
+
+	r->readable = false;
+	if (fd < 0) {
+		peer_refuse(r);
 		return;
-	case PHASE_BODY: /* an error found early may still be untold */
-		peer_refuse(r,
-			    r->refusal ? r->refusal : MHD_HTTP_REQUEST_TIMEOUT);
+	}
+	h->lending = r;
+	/* It closes the descriptor when it fails. */
+	if (MHD_add_connection(h->daemon, fd, (const struct sockaddr *)&nowhere,
+			       sizeof(nowhere)) != MHD_YES) {
+		if (h->lending)
+			peer_refuse(r);
+		h->lending = NULL;
 		return;
-	default:
-		peer_give_up(r);
+	}
+	/* A new connection's time counts from its start. */
+	if (r->phase == PHASE_NEW)
+		r->phase = PHASE_HEAD;
+	else
+		peer_enter(r, PHASE_HEAD);
+	h->ready = true;
+	if (++h->lent >= LENT_AT_ONCE)
+		(void)daemon_run(h);
+}
+
+/* Something came, or the peer left. */
+static void peer_wake(struct http_request *r)
+{
+	int unread = 0;
+
+	if (r->http->stopping) {
+		peer_end(r);
 		return;
+	}
+	if (r->peer_closed &&
+	    (ioctl(r->io.fd, FIONREAD, &unread) != 0 || unread == 0))
+		peer_end(r);
+	else
+		peer_lend(r);
+}
+
+/* Taking back */
+
+static uint64_t peer_received(const struct http_request *r)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+
+	if (getsockopt(r->io.fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
+	    size < offsetof(struct tcp_info, tcpi_bytes_received) +
+			    sizeof(info.tcpi_bytes_received))
+		return 0;
+	return info.tcpi_bytes_received;
+}
+
+bool peer_take(struct http_request *r)
+{
+	if (!r->mhd || r->taken)
+		return true;
+	/* An end of the stream counts as a byte: then it is not taken. */
+	if (!r->complete || r->uncounted || r->suspended ||
+	    peer_received(r) != r->consumed)
+		return false;
+	r->taken = true;
+	return true;
+}
+
+static void peer_returned(struct http_request *r)
+{
+	bool taken = r->taken;
+
+	r->mhd = NULL;
+	r->taken = false;
+	r->complete = false;
+	if (!taken || r->phase == PHASE_DEAD || r->phase == PHASE_LEAVING)
+		peer_end(r);
+}
+
+void peer_notify(void *cls, struct MHD_Connection *mhd, void **context,
+		 enum MHD_ConnectionNotificationCode what)
+{
+	struct http *h = cls;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		*context = h->lending;
+		h->lending->mhd = mhd;
+		h->lending = NULL;
+	} else {
+		peer_returned(*context);
 	}
 }
 
-static void peer_timeout(struct timer *t)
-{
-	struct http_request *r = container_of(t, struct http_request, timer);
-	uint64_t bound = peer_bound(r), left, now;
+/* Answering */
 
-	if (bound == 0 || r->given_up)
-		return;
-	now = clock_ms(loop_clock(r->http->loop));
-	if (now >= r->since_ms + bound) {
-		peer_overdue(r);
+static void peer_answered(struct http_request *r)
+{
+	if (!r->keep) {
+		peer_fail(r);
 		return;
 	}
-	left = r->since_ms + bound - now;
-	if (r->phase == PHASE_IDLE) {
-		if (peer_spoke_again(r, now)) {
-			peer_enter(r, PHASE_HEAD);
+	peer_enter(r, PHASE_IDLE);
+	if (r->readable || r->peer_closed)
+		peer_later(r);
+}
+
+static void peer_write(struct http_request *r)
+{
+	struct slice rest = slice_after(wire_bytes(r->wire), r->sent);
+	ssize_t n = send(r->io.fd, rest.p, rest.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		peer_fail(r);
+		return;
+	}
+	if (n > 0)
+		r->sent += (size_t)n;
+	if (n < 0 || (size_t)n < rest.n)
+		return; /* EPOLLOUT comes */
+	wire_unref(r->wire);
+	r->wire = NULL;
+	peer_answered(r);
+}
+
+void peer_send(struct http_request *r, struct wire *w)
+{
+	free(r->origin);
+	r->origin = NULL;
+	r->wire = w;
+	r->sent = 0;
+	peer_enter(r, PHASE_ANSWERED);
+	peer_write(r);
+}
+
+void peer_gone(struct http_request *r)
+{
+	void (*gone)(struct http_request *, void *) = r->on.gone;
+
+	r->phase = PHASE_DEAD;
+	gone(r, r->arg);
+	if (!r->mhd)
+		peer_end(r);
+	else if (r->suspended)
+		peer_later(r);
+}
+
+void peer_later(struct http_request *r)
+{
+	if (!list_linked(&r->due))
+		list_append(&r->http->due, &r->due);
+}
+
+void peer_resume(struct http_request *r)
+{
+	list_remove(&r->due);
+	if (!r->mhd) {
+		peer_wake(r);
+	} else if (r->suspended) {
+		r->suspended = false;
+		MHD_resume_connection(r->mhd);
+	}
+}
+
+/* Events */
+
+static void peer_event(struct loop_fd *f, uint32_t events)
+{
+	struct http_request *r = container_of(f, struct http_request, io);
+
+	if (events & PEER_LEFT)
+		r->peer_closed = true;
+	switch (r->phase) {
+	case PHASE_NEW:
+	case PHASE_IDLE:
+		if (!(events & (EPOLLIN | PEER_LEFT)))
 			return;
-		}
-		if (left > peer_look_every(r))
-			left = peer_look_every(r);
+		if (!r->mhd)
+			peer_wake(r);
+		else
+			peer_enter(r, PHASE_HEAD);
+		return;
+	case PHASE_HELD:
+		r->readable |= (events & EPOLLIN) != 0;
+		if (r->peer_closed)
+			peer_gone(r);
+		return;
+	case PHASE_ANSWERED:
+		r->readable |= (events & EPOLLIN) != 0;
+		if (r->wire && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)))
+			peer_write(r);
+		return;
+	default: /* libmicrohttpd sees it as well */
+		return;
 	}
-	timer_arm(loop_wheel(r->http->loop), t, left);
 }
 
-void peer_enter(struct http_request *r, enum request_phase phase)
-{
-	struct wheel *wheel = loop_wheel(r->http->loop);
-	uint64_t within;
+/* Life cycle */
 
-	r->phase = (uint8_t)phase;
-	r->since_ms = clock_ms(loop_clock(r->http->loop));
-	within = phase == PHASE_IDLE ? peer_look_every(r) : peer_bound(r);
-	if (within == 0 || r->given_up)
+void peer_open(struct http *h, int fd)
+{
+	struct http_request *r = xcalloc(1, sizeof(*r));
+
+	if (loop_add(h->loop, &r->io, fd, PEER_EVENTS, peer_event) != ERR_OK) {
+		log_error("http", "cannot watch a connection");
+		(void)close(fd);
+		free(r);
 		return;
-	if (!timer_armed(&r->timer) ||
-	    r->timer.deadline_ms > wheel_now(wheel) + within)
-		timer_arm(wheel, &r->timer, within);
+	}
+	r->http = h;
+	list_init(&r->due);
+	list_init(&r->link);
+	list_append(&h->requests, &r->link);
+	timer_init(&r->timer, peer_timeout);
+	h->open++;
+	peer_enter(r, PHASE_NEW);
 }
 
 void peer_drain(struct http *h)
@@ -158,96 +326,13 @@ void peer_drain(struct http *h)
 		struct http_request *r =
 			list_entry(it, struct http_request, link);
 
-		if (r->phase == PHASE_IDLE ||
-		    (r->phase == PHASE_HEAD && !peer_has_spoken(r)))
-			peer_give_up(r);
+		if (r->phase != PHASE_IDLE && r->phase != PHASE_NEW)
+			continue;
+		if (!r->mhd) {
+			peer_end(r);
+		} else {
+			r->given_up = true;
+			(void)shutdown(r->io.fd, SHUT_RDWR);
+		}
 	}
-}
-
-/* Connections */
-
-static void peer_event(struct loop_fd *f, uint32_t events)
-{
-	struct http_request *r = container_of(f, struct http_request, watch);
-
-	if (!(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
-		return;
-	r->peer_closed = true;
-	if (r->phase != PHASE_HELD)
-		return;
-	r->phase = PHASE_DEAD;
-	r->on.gone(r, r->arg);
-	request_resume_later(r);
-}
-
-void peer_forget(struct http_request *r)
-{
-	loop_remove(r->http->loop, &r->watch);
-	timer_cancel(&r->timer);
-}
-
-static void peer_start(struct http *h, struct MHD_Connection *mhd,
-		       void **context)
-{
-	struct http_request *r = xcalloc(1, sizeof(*r));
-
-	*context = r;
-	r->http = h;
-	r->mhd = mhd;
-	r->watch.fd = -1;
-	list_init(&r->due);
-	list_init(&r->link);
-	list_append(&h->requests, &r->link);
-	timer_init(&r->timer, peer_timeout);
-	h->open++;
-	/* Without the watch only a peer that leaves early goes unnoticed. */
-	if (loop_add(h->loop, &r->watch, peer_fd(r), EPOLLRDHUP | EPOLLET,
-		     peer_event) != ERR_OK)
-		log_error("http", "cannot watch a connection");
-	peer_enter(r, PHASE_HEAD);
-}
-
-/*
- * Whether the peer may still be sending: libmicrohttpd answers a head that is
- * too large or wrong while the rest of it is on its way.
- */
-static bool peer_is_sending(const struct http_request *r)
-{
-	int unread = 0;
-
-	if (r->peer_closed || r->given_up)
-		return false;
-	if (r->phase == PHASE_HEAD || r->phase == PHASE_DEAD)
-		return true;
-	return ioctl(peer_fd(r), FIONREAD, &unread) == 0 && unread > 0;
-}
-
-static void peer_end(struct http_request *r)
-{
-	struct http *h = r->http;
-	bool left = r->phase == PHASE_LEAVING;
-	int fd;
-
-	peer_forget(r);
-	list_remove(&r->due);
-	list_remove(&r->link);
-	if (!left)
-		h->open--;
-	if (!left && !h->stopping && peer_is_sending(r)) {
-		fd = fcntl(peer_fd(r), F_DUPFD_CLOEXEC, 0);
-		if (fd >= 0)
-			raw_linger(h, fd);
-	}
-	buf_release(&r->body);
-	free(r->address);
-	free(r);
-}
-
-void peer_notify(void *cls, struct MHD_Connection *mhd, void **context,
-		 enum MHD_ConnectionNotificationCode what)
-{
-	if (what == MHD_CONNECTION_NOTIFY_STARTED)
-		peer_start(cls, mhd, context);
-	else if (*context)
-		peer_end(*context);
 }

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "servers/base/check.h"
 #include "servers/http/internal.h"
@@ -133,25 +134,27 @@ struct http *http_request_front(const struct http_request *r)
 	return r->http;
 }
 
+static char *address_text(const struct http_request *r)
+{
+	struct sockaddr_storage from = {0};
+	socklen_t size = sizeof(from);
+	char text[INET6_ADDRSTRLEN] = "";
+	const void *in = &((const struct sockaddr_in *)(void *)&from)->sin_addr;
+
+	(void)getpeername(r->io.fd, (struct sockaddr *)(void *)&from, &size);
+	if (from.ss_family == AF_INET6)
+		in = &((const struct sockaddr_in6 *)(void *)&from)->sin6_addr;
+	(void)inet_ntop(from.ss_family, in, text, sizeof(text));
+	return xstrdup(text);
+}
+
 struct slice http_request_address(const struct http_request *r)
 {
-	const struct sockaddr *from =
-		MHD_get_connection_info(r->mhd,
-					MHD_CONNECTION_INFO_CLIENT_ADDRESS)
-			->client_addr;
 	/* It is made when first asked for, which does not change r. */
 	struct http_request *cache = (struct http_request *)(uintptr_t)r;
-	char text[INET6_ADDRSTRLEN] = "";
-	const void *in =
-		&((const struct sockaddr_in *)(const void *)from)->sin_addr;
 
-	if (!r->address) {
-		if (from->sa_family == AF_INET6)
-			in = &((const struct sockaddr_in6 *)(const void *)from)
-				      ->sin6_addr;
-		(void)inet_ntop(from->sa_family, in, text, sizeof(text));
-		cache->address = xstrdup(text);
-	}
+	if (!r->address)
+		cache->address = address_text(r);
 	return slice_str(r->address);
 }
 
@@ -165,18 +168,6 @@ void http_request_hold(struct http_request *r,
 	r->on.gone = on_gone;
 	r->arg = arg;
 	peer_enter(r, PHASE_HELD);
-}
-
-void request_resume_later(struct http_request *r)
-{
-	if (r->suspended && !list_linked(&r->due))
-		list_append(&r->http->due, &r->due);
-}
-
-void request_abandon(struct http_request *r, unsigned status)
-{
-	if (r->phase == PHASE_HELD)
-		http_respond_error(r, status, status_text(status));
 }
 
 /* From the head to the handler */
@@ -222,7 +213,7 @@ static void framing_encoding(void *arg, struct slice value)
  * and reads an unknown encoding until the connection ends: what two parties
  * may read differently is refused (RFC 9112 section 6.3).
  */
-static bool framing_read(const struct http_request *r, uint64_t *length)
+static bool framing_read(struct http_request *r, uint64_t *length)
 {
 	struct framing f = {0};
 	struct value_search s = {
@@ -239,6 +230,8 @@ static bool framing_read(const struct http_request *r, uint64_t *length)
 	/* It is all digits, or libmicrohttpd had refused it. */
 	if (f.lengths > 0)
 		*length = strtoull(f.length.p, NULL, 10);
+	/* What the chunks' heads took up is not told. */
+	r->uncounted |= f.chunked;
 	return true;
 }
 
@@ -266,10 +259,18 @@ static void request_refuse(struct http_request *r)
 
 	(void)route_find(r->http, http_request_path(r), r->method, &methods);
 	route_methods_text(methods | HTTP_OPTIONS, allow, sizeof(allow));
-	respond_error_with(r, r->refusal, status_text(r->refusal),
-			   r->refusal == MHD_HTTP_METHOD_NOT_ALLOWED ? "Allow"
-								     : NULL,
-			   allow);
+	answer_error(r, r->refusal, status_text(r->refusal),
+		     r->refusal == MHD_HTTP_METHOD_NOT_ALLOWED ? "Allow" : NULL,
+		     allow);
+}
+
+bool request_persists(const struct http_request *r)
+{
+	if (r->http->draining ||
+	    http_request_header_has(r, "Connection", "close"))
+		return false;
+	return r->minor > 0 ||
+	       http_request_header_has(r, "Connection", "keep-alive");
 }
 
 static enum MHD_Result request_begin(struct http_request *r, const char *url,
@@ -279,8 +280,7 @@ static enum MHD_Result request_begin(struct http_request *r, const char *url,
 
 	r->path = url;
 	r->method = (uint16_t)route_method(method);
-	r->phase = PHASE_BODY;
-	r->since_ms = loop_now_ms(r->http->loop);
+	peer_enter(r, PHASE_BODY);
 	if (!framing_read(r, &length)) {
 		r->refusal = MHD_HTTP_BAD_REQUEST;
 		request_refuse(r); /* answered now, the connection closes */
@@ -302,6 +302,7 @@ static enum MHD_Result request_upload(struct http_request *r, const char *bytes,
 	size_t n = *size;
 
 	*size = 0;
+	r->uploaded += n;
 	if (!r->refusal) {
 		enum err e = buf_add(&r->body, bytes, n);
 
@@ -311,17 +312,37 @@ static enum MHD_Result request_upload(struct http_request *r, const char *bytes,
 		r->refusal = e == ERR_LIMIT ? MHD_HTTP_CONTENT_TOO_LARGE
 					    : MHD_HTTP_SERVICE_UNAVAILABLE;
 	}
-	r->discarded += n;
-	if (r->discarded <= DISCARD_MAX)
+	if (r->uploaded <= DISCARD_MAX)
 		return MHD_YES;
-	raw_error(peer_fd(r), r->refusal, status_text(r->refusal));
-	r->phase = PHASE_DEAD;
+	raw_error(r->io.fd, r->refusal, status_text(r->refusal));
+	return MHD_NO; /* in the middle of a body: it is read on for a while */
+}
+
+/* A held request waits with us, or with libmicrohttpd if it must. */
+static enum MHD_Result request_keep_held(struct http_request *r)
+{
+	struct slice origin;
+
+	if (r->peer_closed) {
+		peer_gone(r);
+		return MHD_NO;
+	}
+	if (!peer_take(r)) {
+		r->suspended = true;
+		MHD_suspend_connection(r->mhd);
+		return MHD_YES;
+	}
+	r->keep = request_persists(r);
+	if (http_request_header(r, "Origin", &origin))
+		r->origin = xmemdupz(origin.p, origin.n);
 	return MHD_NO;
 }
 
-/* What is left to do when the handler has returned. */
+/* What is left to do when the handler has returned, or nobody was asked. */
 static enum MHD_Result request_settle(struct http_request *r)
 {
+	if (r->taken)
+		return MHD_NO;
 	switch (r->phase) {
 	case PHASE_ANSWERED:
 		return MHD_YES;
@@ -329,48 +350,51 @@ static enum MHD_Result request_settle(struct http_request *r)
 		/* An upgrade waits for its 101; else the socket left. */
 		return r->on.adopted ? MHD_YES : MHD_NO;
 	case PHASE_HELD:
-		if (r->peer_closed) {
-			r->phase = PHASE_DEAD;
-			r->on.gone(r, r->arg);
-			return MHD_NO;
-		}
-		r->suspended = true;
-		MHD_suspend_connection(r->mhd);
-		return MHD_YES;
+		return request_keep_held(r);
 	case PHASE_DEAD:
 		return MHD_NO;
 	default:
 		log_error("http", "a handler did not answer");
 		http_respond_error(r, MHD_HTTP_INTERNAL_SERVER_ERROR,
 				   "internal error");
-		return MHD_YES;
+		return r->taken ? MHD_NO : MHD_YES;
 	}
+}
+
+/* Head and body are there. */
+static void request_dispatch(struct http_request *r)
+{
+	struct slice wish;
+	unsigned allow;
+
+	if (r->refusal) {
+		request_refuse(r);
+		return;
+	}
+	if (r->method == HTTP_OPTIONS &&
+	    (!r->route ||
+	     http_request_header(r, "Access-Control-Request-Method", &wish))) {
+		(void)route_find(r->http, http_request_path(r), r->method,
+				 &allow);
+		answer_options(r, allow);
+		return;
+	}
+	r->http->handled++;
+	r->route->handle(r, r->route->arg);
 }
 
 static enum MHD_Result request_complete(struct http_request *r)
 {
-	unsigned allow;
+	const union MHD_ConnectionInfo *head;
 
-	if (r->phase == PHASE_DEAD)
+	/* Called again: it was resumed without a response, to be closed. */
+	if (r->complete)
 		return MHD_NO;
-	if (r->refusal) {
-		request_refuse(r);
-		return MHD_YES;
-	}
-	if (r->method == HTTP_OPTIONS) {
-		struct slice wish;
-
-		(void)route_find(r->http, http_request_path(r), r->method,
-				 &allow);
-		if (!r->route ||
-		    http_request_header(r, "Access-Control-Request-Method",
-					&wish)) {
-			respond_options(r, allow);
-			return MHD_YES;
-		}
-	}
-	r->http->handled++;
-	r->route->handle(r, r->route->arg);
+	head = MHD_get_connection_info(r->mhd,
+				       MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	r->consumed += head->header_size + r->uploaded;
+	r->complete = true;
+	request_dispatch(r);
 	return request_settle(r);
 }
 
@@ -406,19 +430,18 @@ void request_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 	(void)why;
 	if (!r)
 		return;
-	if (r->phase == PHASE_HELD)
-		r->on.gone(r, r->arg);
 	if (r->phase == PHASE_LEAVING)
 		adopt_fail(r);
-	list_remove(&r->due);
 	buf_release(&r->body);
 	free(r->address);
 	r->address = NULL;
 	r->route = NULL;
 	r->path = NULL;
-	r->discarded = 0;
+	r->uploaded = 0;
 	r->refusal = 0;
-	r->suspended = false;
-	if (r->phase != PHASE_LEAVING && r->phase != PHASE_DEAD)
+	if (r->taken)
+		return;
+	r->complete = false;
+	if (r->phase == PHASE_ANSWERED)
 		peer_enter(r, PHASE_IDLE);
 }

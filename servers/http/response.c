@@ -1,49 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Responses. A `struct http_response` keeps the bytes and the headers; what
- * libmicrohttpd sends is made of it when first needed: one object for all
- * requests, one for those of the latest Origin, and a fresh one for a
- * response that closes. Each of them borrows the bytes, so that those live
- * until the last connection has sent them.
+ * Responses: status, headers and bytes, rendered when first needed and then
+ * shared by all requests that get the same. `struct wire` is what we send
+ * ourselves, head and body in one piece; an MHD_Response is for requests that
+ * libmicrohttpd has to answer.
  */
 #include <stdlib.h>
 
 #include "servers/base/check.h"
 #include "servers/http/internal.h"
-#include "servers/wire/json.h"
 
-#define CORS_MAX_AGE "600"
-#define CORS_HEADERS "Content-Type, Authorization, Last-Event-ID"
+struct wire {
+	unsigned refs;
+	size_t size;
+	char bytes[];
+};
 
 struct http_response {
-	unsigned users;	  /* references of handlers */
-	unsigned renders; /* objects of libmicrohttpd that borrow the bytes */
+	unsigned users;	   /* references of handlers */
+	unsigned borrowed; /* objects of libmicrohttpd that use the body */
 	unsigned status;
 	char *body;
 	size_t size;
-	struct buf headers;	     /* name NUL value NUL ... */
-	struct MHD_Response *shared; /* for requests without an Origin */
-	struct MHD_Response *cors;   /* for those from `origin` */
+	struct buf headers; /* name NUL value NUL ... */
+	struct wire *plain; /* for HTTP/1.1 requests without an Origin */
+	struct wire *cors;  /* for those of the latest one */
 	char *origin;
 };
-
-const char *status_text(unsigned status)
-{
-	switch (status) {
-	case MHD_HTTP_BAD_REQUEST:
-		return "bad request";
-	case MHD_HTTP_NOT_FOUND:
-		return "not found";
-	case MHD_HTTP_METHOD_NOT_ALLOWED:
-		return "method not allowed";
-	case MHD_HTTP_REQUEST_TIMEOUT:
-		return "request timeout";
-	case MHD_HTTP_CONTENT_TOO_LARGE:
-		return "body too large";
-	default:
-		return "service unavailable";
-	}
-}
 
 /* Life cycle */
 
@@ -62,218 +45,202 @@ struct http_response *http_response_new(unsigned status, const char *type,
 	return p;
 }
 
+static void add_header(struct buf *headers, const char *name, const char *value)
+{
+	CHECK(buf_add(headers, name, strlen(name) + 1) == ERR_OK);
+	CHECK(buf_add(headers, value, strlen(value) + 1) == ERR_OK);
+}
+
 void http_response_header(struct http_response *p, const char *name,
 			  const char *value)
 {
-	CHECK(!p->shared && !p->cors);
-	CHECK(buf_add(&p->headers, name, strlen(name) + 1) == ERR_OK);
-	CHECK(buf_add(&p->headers, value, strlen(value) + 1) == ERR_OK);
+	CHECK(!p->plain && !p->cors);
+	add_header(&p->headers, name, value);
+}
+
+unsigned response_status(const struct http_response *p)
+{
+	return p->status;
+}
+
+void wire_unref(struct wire *w)
+{
+	if (w && --w->refs == 0)
+		free(w);
 }
 
 static void response_free_unused(struct http_response *p)
 {
-	if (p->users > 0 || p->renders > 0)
+	if (p->users > 0 || p->borrowed > 0)
 		return;
+	wire_unref(p->plain);
+	wire_unref(p->cors);
 	buf_release(&p->headers);
 	free(p->origin);
 	free(p->body);
 	free(p);
 }
 
-static void response_forget_cors(struct http_response *p)
-{
-	if (p->cors)
-		MHD_destroy_response(p->cors);
-	p->cors = NULL;
-	free(p->origin);
-	p->origin = NULL;
-}
-
 void http_response_unref(struct http_response *p)
 {
-	if (!p || --p->users > 0)
+	if (!p)
 		return;
-	/* The objects may outlive this: connections hold them, and they p. */
-	p->renders++;
-	response_forget_cors(p);
-	if (p->shared)
-		MHD_destroy_response(p->shared);
-	p->renders--;
+	p->users--;
 	response_free_unused(p);
 }
 
-/* Rendering */
-
-static void response_rendered(void *cls)
-{
-	struct http_response *p = cls;
-
-	p->renders--;
-	response_free_unused(p);
-}
-
-/* Returns owned. */
-static struct MHD_Response *response_render(struct http_response *p)
-{
-	struct MHD_Response *m =
-		MHD_create_response_from_buffer_with_free_callback_cls(
-			p->size, p->body, response_rendered, p);
-	const char *at = p->headers.data;
-	const char *end = at ? at + p->headers.len : NULL;
-
-	CHECK(m != NULL);
-	p->renders++;
-	while (at < end) {
-		const char *value = at + strlen(at) + 1;
-
-		(void)MHD_add_response_header(m, at, value);
-		at = value + strlen(value) + 1;
-	}
-	return m;
-}
+/* Headers */
 
 /*
- * Cross-origin rules, in this one place: every origin may read everything, as
- * a request with credentials proves nothing here.
+ * Cross-origin rules, in this one place: every origin may read everything.
+ * Nothing here is authorised by a cookie, so that says nothing new.
  */
-static void http_cors(struct MHD_Response *m, const char *origin)
+static void http_cors(struct buf *headers, const char *origin)
 {
-	(void)MHD_add_response_header(m, "Access-Control-Allow-Origin", origin);
-	(void)MHD_add_response_header(m, "Access-Control-Allow-Credentials",
-				      "true");
-	(void)MHD_add_response_header(m, "Vary", "Origin");
+	add_header(headers, "Access-Control-Allow-Origin", origin);
+	add_header(headers, "Access-Control-Allow-Credentials", "true");
+	add_header(headers, "Vary", "Origin");
 }
 
-static const char *request_origin(const struct http_request *r)
+/* Takes the next pair off; false at the end. */
+static bool next_header(struct slice *headers, const char **name,
+			const char **value)
 {
-	return MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "Origin");
+	if (headers->n == 0)
+		return false;
+	*name = headers->p;
+	*value = *name + strlen(*name) + 1;
+	*headers = slice_after(*headers,
+			       (size_t)(*value - *name) + strlen(*value) + 1);
+	return true;
+}
+
+static void write_headers(struct buf *out, struct slice headers)
+{
+	const char *name, *value;
+
+	while (next_header(&headers, &name, &value))
+		CHECK(buf_printf(out, "%s: %s\r\n", name, value) == ERR_OK);
 }
 
 void http_request_cors(const struct http_request *r, struct buf *head)
 {
-	const char *origin = request_origin(r);
+	struct buf headers;
+	struct slice origin;
 
-	if (!origin)
+	if (!http_request_header(r, "Origin", &origin))
 		return;
-	CHECK(buf_printf(head,
-			 "Access-Control-Allow-Origin: %s\r\n"
-			 "Access-Control-Allow-Credentials: true\r\n"
-			 "Vary: Origin\r\n",
-			 origin) == ERR_OK);
+	buf_init(&headers, BUF_UNLIMITED);
+	http_cors(&headers, origin.p);
+	write_headers(head, buf_slice(&headers));
+	buf_release(&headers);
 }
 
-/* Borrowed from p. */
-static struct MHD_Response *response_shared(struct http_response *p)
+/* For libmicrohttpd */
+
+static void response_returned(void *cls)
 {
-	if (!p->shared)
-		p->shared = response_render(p);
-	return p->shared;
+	struct http_response *p = cls;
+
+	p->borrowed--;
+	response_free_unused(p);
 }
 
-/* Borrowed from p: one for the latest origin is kept, as it often repeats. */
-static struct MHD_Response *response_cors(struct http_response *p,
-					  const char *origin)
+struct MHD_Response *response_mhd(struct http_response *p, const char *origin,
+				  bool closes)
 {
-	if (p->origin && strcmp(p->origin, origin) == 0)
-		return p->cors;
-	response_forget_cors(p);
-	p->origin = xstrdup(origin);
-	p->cors = response_render(p);
-	http_cors(p->cors, origin);
-	return p->cors;
-}
+	struct MHD_Response *m =
+		MHD_create_response_from_buffer_with_free_callback_cls(
+			p->size, p->body, response_returned, p);
+	const char *name, *value;
+	struct slice rest;
+	struct buf headers;
 
-/* Answering */
-
-static void request_answer(struct http_request *r, unsigned status,
-			   struct MHD_Response *m)
-{
-	bool held = r->suspended;
-
-	CHECK(r->phase == PHASE_BODY || r->phase == PHASE_HELD);
-	if (MHD_queue_response(r->mhd, status, m) == MHD_YES)
-		peer_enter(r, PHASE_ANSWERED);
-	else
-		r->phase = PHASE_DEAD;
-	if (held)
-		request_resume_later(r);
-}
-
-void http_respond_close(struct http_request *r, struct http_response *p)
-{
-	const char *origin = request_origin(r);
-	struct MHD_Response *m = response_render(p);
-
+	CHECK(m != NULL);
+	p->borrowed++;
+	buf_init(&headers, BUF_UNLIMITED);
+	CHECK(buf_add_slice(&headers, buf_slice(&p->headers)) == ERR_OK);
 	if (origin)
-		http_cors(m, origin);
-	(void)MHD_add_response_header(m, "Connection", "close");
-	request_answer(r, p->status, m);
-	MHD_destroy_response(m);
+		http_cors(&headers, origin);
+	if (closes)
+		add_header(&headers, "Connection", "close");
+	rest = buf_slice(&headers);
+	while (next_header(&rest, &name, &value))
+		(void)MHD_add_response_header(m, name, value);
+	buf_release(&headers);
+	return m;
 }
 
-void http_respond_with(struct http_request *r, struct http_response *p)
-{
-	const char *origin;
+/* For ourselves */
 
-	if (r->http->draining) {
-		http_respond_close(r, p);
-		return;
+/* Neither has a body, nor a length of one (RFC 9110 section 8.6). */
+static bool status_is_bare(unsigned status)
+{
+	return status == MHD_HTTP_NO_CONTENT || status == MHD_HTTP_NOT_MODIFIED;
+}
+
+static void write_head(struct buf *out, const struct http_response *p,
+		       const char *origin, enum persistence persist)
+{
+	struct buf headers;
+
+	buf_init(&headers, BUF_UNLIMITED);
+	if (origin)
+		http_cors(&headers, origin);
+	if (persist == PERSIST_CLOSE)
+		add_header(&headers, "Connection", "close");
+	else if (persist == PERSIST_SAID)
+		add_header(&headers, "Connection", "keep-alive");
+	CHECK(buf_printf(out, "HTTP/1.1 %u %s\r\n", p->status,
+			 MHD_get_reason_phrase_for(p->status)) == ERR_OK);
+	write_headers(out, buf_slice(&p->headers));
+	write_headers(out, buf_slice(&headers));
+	if (!status_is_bare(p->status))
+		CHECK(buf_printf(out, "Content-Length: %zu\r\n", p->size) ==
+		      ERR_OK);
+	CHECK(buf_add_str(out, "\r\n") == ERR_OK);
+	buf_release(&headers);
+}
+
+static struct wire *wire_render(const struct http_response *p,
+				const char *origin, enum persistence persist,
+				bool head_only)
+{
+	size_t body = head_only || status_is_bare(p->status) ? 0 : p->size;
+	struct wire *w;
+	struct buf head;
+
+	buf_init(&head, BUF_UNLIMITED);
+	write_head(&head, p, origin, persist);
+	w = xmalloc(sizeof(*w) + head.len + body);
+	w->refs = 1;
+	w->size = head.len + body;
+	memcpy(w->bytes, head.data, head.len);
+	memcpy(w->bytes + head.len, p->body, body);
+	buf_release(&head);
+	return w;
+}
+
+struct wire *response_wire(struct http_response *p, const char *origin,
+			   enum persistence persist, bool head_only)
+{
+	struct wire **kept = origin ? &p->cors : &p->plain;
+
+	if (persist != PERSIST_DEFAULT || head_only)
+		return wire_render(p, origin, persist, head_only);
+	if (origin && !(p->origin && strcmp(p->origin, origin) == 0)) {
+		wire_unref(p->cors);
+		p->cors = NULL;
+		free(p->origin);
+		p->origin = xstrdup(origin);
 	}
-	origin = request_origin(r);
-	request_answer(r, p->status,
-		       origin ? response_cors(p, origin) : response_shared(p));
+	if (!*kept)
+		*kept = wire_render(p, origin, persist, false);
+	(*kept)->refs++;
+	return *kept;
 }
 
-void http_respond(struct http_request *r, unsigned status, const char *type,
-		  struct slice body)
+struct slice wire_bytes(const struct wire *w)
 {
-	struct http_response *p = http_response_new(status, type, body);
-
-	http_respond_with(r, p);
-	http_response_unref(p);
-}
-
-void respond_error_with(struct http_request *r, unsigned status,
-			const char *text, const char *name, const char *value)
-{
-	struct http_response *p;
-	struct buf body;
-
-	buf_init(&body, BUF_UNLIMITED);
-	CHECK(buf_add_str(&body, "{\"error\":") == ERR_OK);
-	CHECK(json_add_string(&body, slice_str(text)) == ERR_OK);
-	CHECK(buf_add_char(&body, '}') == ERR_OK);
-	p = http_response_new(status, JSON_TYPE, buf_slice(&body));
-	if (name)
-		http_response_header(p, name, value);
-	http_respond_with(r, p);
-	http_response_unref(p);
-	buf_release(&body);
-}
-
-void http_respond_error(struct http_request *r, unsigned status,
-			const char *text)
-{
-	respond_error_with(r, status, text, NULL, NULL);
-}
-
-void respond_options(struct http_request *r, unsigned allow)
-{
-	struct http_response *p =
-		http_response_new(MHD_HTTP_NO_CONTENT, NULL, (struct slice){0});
-	const char *wish = MHD_lookup_connection_value(
-		r->mhd, MHD_HEADER_KIND, "Access-Control-Request-Headers");
-	char methods[64];
-
-	route_methods_text(allow | HTTP_OPTIONS, methods, sizeof(methods));
-	http_response_header(p, "Allow", methods);
-	if (request_origin(r)) {
-		http_response_header(p, "Access-Control-Allow-Methods",
-				     methods);
-		http_response_header(p, "Access-Control-Allow-Headers",
-				     wish ? wish : CORS_HEADERS);
-		http_response_header(p, "Access-Control-Max-Age", CORS_MAX_AGE);
-	}
-	http_respond_with(r, p);
-	http_response_unref(p);
+	return slice_of(w->bytes, w->size);
 }

@@ -75,7 +75,7 @@ MUST_USE enum err ws_add_close(struct buf *b, unsigned code,
  * Reads an unmasked, unfragmented, uncompressed data frame of up to 64 KiB at
  * the start of `bytes` without a receiver: the load worker's fast path.
  * Returns the whole frame's length and its payload, or 0 when it is anything
- * else or incomplete.
+ * else or incomplete. Whether text is UTF-8 is not looked at.
  */
 size_t ws_peek_plain(struct slice bytes, enum ws_opcode *opcode,
 		     struct slice *payload);
@@ -89,7 +89,9 @@ struct ws_events {
 	/*
 	 * A whole message (text is valid UTF-8) or control frame (payload at
 	 * most 125 bytes). `payload` is borrowed for the call. Returning
-	 * false stops the feed at once (the owner closed itself).
+	 * false stops the feed at once, and what follows is lost: the owner
+	 * closes itself, and MAY release the receiver within the call. A
+	 * callback that returns true MUST NOT have released it.
 	 */
 	bool (*on_frame)(void *arg, enum ws_opcode opcode,
 			 struct slice payload);

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/load/drive.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "bench/load/drive_internal.h"
+#include "bench/load/payload.h"
+#include "servers/base/check.h"
+
+#define DEFAULT_DRAIN_NS ((uint64_t)5 * 1000000000)
+#define QUIET_NS ((uint64_t)2000000)   /* nothing came for so long: over */
+#define LINGER_NS ((uint64_t)50000000) /* but wait no longer than this */
+#define WAIT_MAX_MS 1000
+
+/* Progress */
+
+/* Raw groups: whether each sink has as many bytes as the reference. */
+static bool sinks_caught_up(const struct drive *d)
+{
+	const struct client *reference = d->group->members[0].client;
+	uint64_t each, all;
+
+	if (!d->group->sinks)
+		return true;
+	each = reference->counts.bytes_in - d->bytes.reference_in;
+	all = d->bytes.in - d->bytes.publisher_in - d->bytes.reference_in;
+	all = sinks_bytes_in(d->group->sinks) - all;
+	return all >= each * (d->group->target.subscribers - 1);
+}
+
+static bool all_received(const struct drive *d)
+{
+	if (d->plan->kind == LOAD_RTT &&
+	    d->result->completed < d->result->messages)
+		return false;
+	if (d->receipts.subscribers > 0 &&
+	    d->receipts.completed < d->result->messages)
+		return false;
+	return sinks_caught_up(d);
+}
+
+static uint64_t newest(const struct drive *d)
+{
+	uint64_t ns = d->sent_ns;
+
+	if (d->receipts.last_ns > ns)
+		ns = d->receipts.last_ns;
+	return d->answer_ns > ns ? d->answer_ns : ns;
+}
+
+static void give_up(struct drive *d, const char *why)
+{
+	(void)snprintf(d->result->error, sizeof(d->result->error), "%s", why);
+	d->state = DRIVE_DONE;
+}
+
+/* What ends the slice besides its plan. */
+static void watch(struct drive *d, uint64_t now)
+{
+	if (group_closed(d->group) > 0)
+		give_up(d, group_error(d->group));
+	if (d->group->env->cut) {
+		if (now < d->end_ns)
+			d->end_ns = now;
+		if (now < d->over_ns)
+			d->over_ns = now;
+	}
+	if (d->plan->kind != LOAD_IDLE && now > newest(d) + d->drain_ns &&
+	    !(d->plan->kind == LOAD_OPEN && d->state == DRIVE_SENDING)) {
+		d->result->timed_out = !all_received(d);
+		d->state = DRIVE_DONE;
+	}
+}
+
+/* After each tick. */
+static void advance(struct drive *d, uint64_t now)
+{
+	drive_send_due(d);
+	if (d->plan->kind == LOAD_CLOSED && d->group->sinks &&
+	    d->state == DRIVE_SENDING && all_received(d))
+		drive_send_burst(d);
+	/* A closed loop drains only when it ran out of numbers. */
+	if (d->state == DRIVE_DRAINING && now >= d->over_ns && all_received(d))
+		d->state = DRIVE_DONE;
+	if (d->state != DRIVE_DONE)
+		watch(d, now);
+}
+
+static int wait_ms(const struct drive *d, uint64_t now)
+{
+	uint64_t until = newest(d) + d->drain_ns;
+	uint64_t ms;
+
+	if (d->plan->kind == LOAD_IDLE ||
+	    (d->over_ns > now && d->over_ns < until))
+		until = d->over_ns;
+	if (until <= now)
+		return 0;
+	ms = (until - now) / 1000000 + 1;
+	return ms > WAIT_MAX_MS ? WAIT_MAX_MS : (int)ms;
+}
+
+static uint64_t signs(const struct drive *d)
+{
+	return d->heard +
+	       (d->group->sinks ? sinks_bytes_in(d->group->sinks) : 0);
+}
+
+static void run_loop(struct drive *d)
+{
+	uint64_t now = drive_now(d);
+
+	while (d->state != DRIVE_DONE) {
+		uint64_t before = now, heard = signs(d);
+
+		if (loop_tick(d->loop, wait_ms(d, now)) != ERR_OK) {
+			give_up(d, "the event loop failed");
+			return;
+		}
+		now = drive_now(d);
+		if (heard == signs(d))
+			d->idle_ns += now - before;
+		advance(d, now);
+	}
+}
+
+/* Begin and end */
+
+static enum err prepare(struct drive *d)
+{
+	const struct load_plan *p = d->plan;
+	int fd;
+
+	if (d->payload_size < PAYLOAD_MIN || d->payload_size > PAYLOAD_MAX ||
+	    (p->duration_ns == 0 && p->messages == 0) ||
+	    (p->kind == LOAD_OPEN && !(p->rate > 0)) ||
+	    (p->kind == LOAD_IDLE && p->duration_ns == 0) ||
+	    ((p->kind == LOAD_OPEN || p->kind == LOAD_CLOSED) &&
+	     d->group->target.subscribers == 0))
+		return ERR_USAGE;
+	d->payload = xmalloc(d->payload_size);
+	if (p->kind != LOAD_OPEN)
+		return ERR_OK;
+	fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (fd < 0)
+		return ERR_IO;
+	if (loop_add(d->loop, &d->timer, fd, EPOLLIN, drive_on_timer) !=
+	    ERR_OK) {
+		(void)close(fd);
+		return ERR_IO;
+	}
+	return ERR_OK;
+}
+
+static void begin(struct drive *d)
+{
+	const struct load_plan *p = d->plan;
+	struct pace_options pace = {
+		.rate = p->rate,
+		.burst = p->burst,
+		.poisson = p->poisson,
+		.seed = p->seed,
+	};
+	uint64_t start;
+
+	loop_spin(d->loop, p->spin);
+	group_count_bytes(d->group, &d->bytes);
+	usage_read(&d->usage);
+	start = drive_now(d);
+	d->result->start_ns = start;
+	d->sent_ns = start;
+	d->end_ns = p->duration_ns ? start + p->duration_ns : UINT64_MAX;
+	/* These last as long as they are told to, the others as needed. */
+	if (p->duration_ns && (p->kind == LOAD_OPEN || p->kind == LOAD_IDLE))
+		d->over_ns = start + p->duration_ns;
+	if (p->kind == LOAD_OPEN)
+		pace_init(&d->pace, &pace, start);
+	drive_send_due(d);
+	if (p->kind == LOAD_CLOSED)
+		drive_send_burst(d);
+	if (p->kind == LOAD_RTT)
+		drive_send_request(d);
+	if (p->kind == LOAD_IDLE)
+		d->state = DRIVE_DRAINING;
+	else
+		group_flush(d->group);
+}
+
+static void measure(struct drive *d)
+{
+	struct load_result *r = d->result;
+	struct group_bytes bytes;
+	struct usage usage;
+	uint64_t wall, now = drive_now(d);
+
+	usage_read(&usage);
+	group_count_bytes(d->group, &bytes);
+	r->end_ns = newest(d);
+	/* Sinks do not tell the time of their last byte. */
+	if (d->group->sinks || d->over_ns > r->end_ns)
+		r->end_ns = now;
+	wall = now - r->start_ns;
+	r->bytes_in = bytes.in - d->bytes.in;
+	r->bytes_out = bytes.out - d->bytes.out;
+	r->publisher_bytes_in = bytes.publisher_in - d->bytes.publisher_in;
+	r->publisher_bytes_out = bytes.publisher_out - d->bytes.publisher_out;
+	r->cpu_ns = usage.cpu_ns - d->usage.cpu_ns;
+	r->user_ns = usage.user_ns - d->usage.user_ns;
+	r->system_ns = usage.system_ns - d->usage.system_ns;
+	r->switches_voluntary =
+		usage.switches_voluntary - d->usage.switches_voluntary;
+	r->switches_involuntary =
+		usage.switches_involuntary - d->usage.switches_involuntary;
+	r->busy = (double)r->cpu_ns / (double)(wall ? wall : 1);
+	if (d->plan->spin)
+		r->busy = 1 - (double)d->idle_ns / (double)(wall ? wall : 1);
+}
+
+/* What comes twice or too late shows in the ledger; not in the figures. */
+static void linger(struct drive *d)
+{
+	uint64_t start = drive_now(d), quiet = start, now = start;
+	uint64_t heard = d->heard;
+
+	loop_spin(d->loop, false);
+	while (now < start + LINGER_NS && now < quiet + QUIET_NS) {
+		if (loop_tick(d->loop, 1) != ERR_OK)
+			return;
+		now = drive_now(d);
+		if (d->heard != heard)
+			quiet = now;
+		heard = d->heard;
+	}
+}
+
+static void conclude(struct drive *d)
+{
+	struct load_result *r = d->result;
+	uint32_t each = d->group->sinks ? d->group->target.subscribers : 1;
+
+	ledger_settle(&d->ledger);
+	receipts_settle(&d->receipts);
+	r->ledger = d->ledger.totals;
+	r->deliveries = r->ledger.delivered * each;
+	r->closed = group_closed(d->group);
+	if (d->plan->kind != LOAD_RTT)
+		r->completed = d->receipts.completed;
+	if (d->group->sinks)
+		return;
+	for (int i = 0; i < RECEIPTS_KINDS; i++) {
+		hist_copy(&r->from_intended[i], &d->receipts.from_intended[i]);
+		if (d->plan->kind == LOAD_OPEN)
+			hist_copy(&r->from_sent[i], &d->receipts.from_sent[i]);
+	}
+}
+
+static void clean_up(struct drive *d)
+{
+	int fd = d->timer.fd;
+
+	if (fd >= 0) {
+		loop_remove(d->loop, &d->timer);
+		(void)close(fd);
+	}
+	ledger_release(&d->ledger);
+	receipts_release(&d->receipts);
+	free(d->payload);
+	free(d);
+}
+
+void drive_run(struct group *g, const struct load_plan *plan,
+	       struct load_result *result)
+{
+	struct drive *d = xcalloc(1, sizeof(*d));
+
+	d->listener =
+		(struct group_listener){drive_on_message, drive_on_answer};
+	d->group = g;
+	d->plan = plan;
+	d->result = result;
+	d->loop = g->env->loop;
+	d->timer.fd = -1;
+	d->payload_size = plan->payload ? plan->payload : PAYLOAD_DEFAULT;
+	d->drain_ns = plan->drain_ns ? plan->drain_ns : DEFAULT_DRAIN_NS;
+	result->group = plan->group;
+	result->kind = plan->kind;
+	ledger_init(&d->ledger, g->member_count);
+	receipts_init(&d->receipts, g->member_count);
+	if (prepare(d) != ERR_OK) {
+		give_up(d, "the plan cannot be run");
+	} else {
+		g->listener = &d->listener;
+		begin(d);
+		run_loop(d);
+		measure(d);
+		linger(d);
+		conclude(d);
+		g->listener = NULL;
+	}
+	clean_up(d);
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/load/group.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/load/bare_client.h"
+#include "clients/env.h"
+#include "servers/base/check.h"
+
+#define DEFAULT_PENDING 64
+#define DEFAULT_TIMEOUT_NS ((uint64_t)30 * 1000000000)
+#define SECOND_NS 1e9
+#define STEP_MS 10 /* longest sleep while connecting at a rate */
+
+/* A group that is being connected. */
+struct connecting {
+	struct group *group;
+	struct load_connected *told;
+	uint32_t pending_max;
+	uint64_t deadline_ns;
+};
+
+static uint64_t now_of(const struct group *g)
+{
+	return clock_ns(loop_clock(g->env->loop));
+}
+
+/* The clients' events */
+
+static void on_open(struct client *c)
+{
+	struct group_member *m = c->owner;
+	struct group *g = m->group;
+
+	if (m == &g->publisher)
+		return;
+	g->open++;
+	hist_record(&g->setup, now_of(g) - m->started_ns);
+}
+
+static void on_message(struct client *c, const struct client_message *msg)
+{
+	struct group_member *m = c->owner;
+	struct group_listener *l = m->group->listener;
+
+	if (l && m != &m->group->publisher)
+		l->on_message(l, m->index, msg);
+}
+
+static void on_object(struct client *c, struct slice object)
+{
+	(void)c;
+	(void)object;
+}
+
+static void on_answer(struct client *c, uint64_t id, bool ok, struct slice body)
+{
+	struct group_member *m = c->owner;
+	struct group *g = m->group;
+
+	if (!ok)
+		(void)snprintf(g->error, sizeof(g->error), "%.*s",
+			       SLICE_ARG(body));
+	if (g->listener)
+		g->listener->on_answer(g->listener, id, ok);
+}
+
+static void on_closed(struct client *c, enum err err, const char *why)
+{
+	struct group_member *m = c->owner;
+	struct group *g = m->group;
+
+	(void)err;
+	g->closed++;
+	(void)snprintf(g->error, sizeof(g->error), "%s: %s",
+		       m == &g->publisher ? "publisher" : "subscriber", why);
+}
+
+static const struct client_events events = {
+	.on_open = on_open,
+	.on_message = on_message,
+	.on_object = on_object,
+	.on_answer = on_answer,
+	.on_closed = on_closed,
+};
+
+/* Connecting */
+
+static void fail(struct group *g, const char *why)
+{
+	(void)snprintf(g->error, sizeof(g->error), "%s", why);
+	g->closed++;
+}
+
+static void start_member(struct group *g, struct group_member *m,
+			 const struct client_options *options)
+{
+	enum err e;
+
+	m->group = g;
+	m->started_ns = now_of(g);
+	e = client_new(g->env->clients, g->ops, options, &events, m,
+		       &m->client);
+	if (e)
+		fail(g, err_text(e));
+}
+
+static uint32_t started(const struct group *g)
+{
+	return g->started + (g->sinks ? sinks_started(g->sinks) : 0);
+}
+
+static uint32_t opened(const struct group *g)
+{
+	return g->open + (g->sinks ? sinks_open(g->sinks) : 0);
+}
+
+static void start_next(struct group *g)
+{
+	struct client_options options = g->options;
+	struct group_member *m;
+
+	if (g->started == g->member_count) {
+		sinks_connect(g->sinks);
+		return;
+	}
+	m = &g->members[g->started];
+	m->index = g->started++;
+	if (options.local)
+		options.local = g->sources[m->index / GROUP_PER_SOURCE];
+	start_member(g, m, &options);
+}
+
+/* Starts as many as the limits allow now. */
+static void start_some(struct connecting *c)
+{
+	struct group *g = c->group;
+	double seconds = (double)(now_of(g) - c->told->start_ns) / SECOND_NS;
+	uint32_t allowed = g->target.subscribers;
+
+	if (g->target.connect_rate > 0 &&
+	    seconds * g->target.connect_rate + 1 < allowed)
+		allowed = (uint32_t)(seconds * g->target.connect_rate) + 1;
+	while (started(g) < allowed && group_closed(g) == 0 &&
+	       started(g) - opened(g) < c->pending_max)
+		start_next(g);
+}
+
+static bool all_open(const struct group *g)
+{
+	return g->publisher.client && g->publisher.client->open &&
+	       opened(g) == g->target.subscribers;
+}
+
+static void run_until_open(struct connecting *c)
+{
+	struct group *g = c->group;
+
+	while (group_closed(g) == 0 && !all_open(g)) {
+		if (g->env->cut) {
+			fail(g, "interrupted");
+			return;
+		}
+		if (now_of(g) >= c->deadline_ns) {
+			fail(g, "not all connections opened in time");
+			return;
+		}
+		start_some(c);
+		if (loop_tick(g->env->loop, STEP_MS) != ERR_OK) {
+			fail(g, "the event loop failed");
+			return;
+		}
+	}
+}
+
+static const struct client_ops *find_ops(const char *dialect)
+{
+	if (strcmp(dialect, client_bare.name) == 0)
+		return &client_bare;
+	return client_ops_find(dialect);
+}
+
+/* Another process soon after this one starts elsewhere. */
+static void pick_sources(struct group *g)
+{
+	unsigned first = (unsigned)getpid() * LOAD_GROUPS * GROUP_SOURCES;
+
+	if (strncmp(g->target.host, "127.", 4) != 0)
+		return;
+	for (size_t i = 0; i < GROUP_SOURCES; i++) {
+		unsigned n = first + g->env->sources++;
+
+		(void)snprintf(g->sources[i], sizeof(g->sources[i]),
+			       "127.%u.%u.1", (n >> 8 & 127) + 1, n & 255);
+	}
+	g->options.local = g->sources[0];
+}
+
+static enum err prepare(struct group *g)
+{
+	const struct load_target *t = &g->target;
+
+	g->ops = find_ops(t->dialect);
+	if (!g->ops || t->subscribers > LOAD_SUBSCRIBERS ||
+	    (t->raw && t->subscribers == 0))
+		return ERR_USAGE;
+	g->rooms[0] = t->room;
+	g->options = (struct client_options){
+		.host = t->host,
+		.port = t->port,
+		.path = t->path[0] ? t->path : NULL,
+		.nsp = t->nsp[0] ? t->nsp : NULL,
+		.rooms = g->rooms,
+		.room_count = 1,
+	};
+	pick_sources(g);
+	g->member_count = t->raw ? 1 : t->subscribers;
+	g->members = xcalloc((size_t)g->member_count + 1, sizeof(*g->members));
+	if (!t->raw)
+		return ERR_OK;
+	return sinks_new(g->env->loop, t->dialect, &g->options,
+			 t->subscribers - 1, &g->sinks);
+}
+
+static void connect_all(struct group *g, struct load_connected *told)
+{
+	const struct load_target *t = &g->target;
+	struct client_options publisher = g->options;
+	struct connecting c = {
+		.group = g,
+		.told = told,
+		.pending_max = t->connect_pending ? t->connect_pending
+						  : DEFAULT_PENDING,
+		.deadline_ns =
+			told->start_ns +
+			(t->timeout_ns ? t->timeout_ns : DEFAULT_TIMEOUT_NS),
+	};
+
+	publisher.rooms = NULL;
+	publisher.room_count = 0;
+	start_member(g, &g->publisher, &publisher);
+	run_until_open(&c);
+}
+
+/* Writes the outcome; returns g, or NULL when it is of no use. */
+static struct group *conclude(struct group *g, struct load_connected *told)
+{
+	struct group_bytes bytes;
+
+	told->open = opened(g);
+	told->end_ns = now_of(g);
+	if (g->publisher.client && g->members) {
+		group_count_bytes(g, &bytes);
+		told->bytes_in = bytes.in;
+		told->bytes_out = bytes.out;
+	}
+	hist_copy(&told->setup, &g->setup);
+	if (group_closed(g) == 0)
+		return g;
+	(void)snprintf(told->error, sizeof(told->error), "%s", group_error(g));
+	group_free(g);
+	return NULL;
+}
+
+struct group *group_connect(struct group_env *env,
+			    const struct load_target *target,
+			    struct load_connected *told)
+{
+	struct group *g = xcalloc(1, sizeof(*g));
+	enum err e;
+
+	g->env = env;
+	g->target = *target;
+	hist_init(&g->setup);
+	told->start_ns = now_of(g);
+	told->error[0] = '\0';
+	e = prepare(g);
+	if (e)
+		fail(g, e == ERR_USAGE ? "such a group cannot be made"
+				       : err_text(e));
+	else
+		connect_all(g, told);
+	return conclude(g, told);
+}
+
+void group_free(struct group *g)
+{
+	if (!g)
+		return;
+	client_free(g->publisher.client);
+	for (uint32_t i = 0; i < g->started; i++)
+		client_free(g->members[i].client);
+	sinks_free(g->sinks);
+	free(g->members);
+	hist_release(&g->setup);
+	free(g);
+}
+
+/* Operations */
+
+void group_publish(struct group *g, struct slice data, uint64_t id)
+{
+	client_publish(g->publisher.client, slice_str(g->target.room),
+		       SLICE("message"), data, false, id);
+}
+
+void group_flush(struct group *g)
+{
+	struct client *c = g->publisher.client;
+
+	if (c->closed || !list_linked(&c->dirty))
+		return;
+	list_remove(&c->dirty);
+	client_enter(c);
+	c->ops->flush(c);
+	client_exit(c);
+}
+
+/* Queries */
+
+void group_count_bytes(const struct group *g, struct group_bytes *out)
+{
+	const struct client_counts *p = &g->publisher.client->counts;
+
+	*out = (struct group_bytes){
+		.in = p->bytes_in,
+		.out = p->bytes_out,
+		.publisher_in = p->bytes_in,
+		.publisher_out = p->bytes_out,
+	};
+	for (uint32_t i = 0; i < g->started; i++) {
+		const struct client *c = g->members[i].client;
+
+		if (!c)
+			continue;
+		out->in += c->counts.bytes_in;
+		out->out += c->counts.bytes_out;
+		if (i == 0)
+			out->reference_in = c->counts.bytes_in;
+	}
+	if (g->sinks) {
+		out->in += sinks_bytes_in(g->sinks);
+		out->out += sinks_bytes_out(g->sinks);
+	}
+}
+
+uint32_t group_closed(const struct group *g)
+{
+	return g->closed + (g->sinks ? sinks_closed(g->sinks) : 0);
+}
+
+const char *group_error(const struct group *g)
+{
+	return g->error[0] || !g->sinks ? g->error : sinks_error(g->sinks);
+}

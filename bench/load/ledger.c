@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/load/ledger.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/load/field.h"
+#include "servers/base/check.h"
+
+#define WINDOW 64
+
+/* Life cycle */
+
+void ledger_init(struct ledger *l, size_t subscribers)
+{
+	*l = (struct ledger){0};
+	l->totals.subscribers = subscribers;
+	/* One more than asked, so that none is legal. */
+	l->subscribers = xcalloc(subscribers + 1, sizeof(*l->subscribers));
+}
+
+void ledger_release(struct ledger *l)
+{
+	free(l->subscribers);
+	*l = (struct ledger){0};
+}
+
+void ledger_clear(struct ledger *l)
+{
+	uint64_t n = l->totals.subscribers;
+
+	memset(l->subscribers, 0, n * sizeof(*l->subscribers));
+	l->hash_sum = 0;
+	l->totals = (struct ledger_totals){.subscribers = n};
+}
+
+/* Operations */
+
+uint32_t ledger_sent(struct ledger *l, uint64_t hash)
+{
+	l->hash_sum += hash;
+	return (uint32_t)l->totals.sent++;
+}
+
+static enum ledger_verdict delivered(struct ledger *l)
+{
+	l->totals.delivered++;
+	return LEDGER_FIRST;
+}
+
+/* A number at or past the newest: those it jumps over are missing so far. */
+static enum ledger_verdict advance(struct ledger *l,
+				   struct ledger_subscriber *s, uint32_t number)
+{
+	uint32_t step = number - s->next + 1;
+
+	s->seen = step < WINDOW ? s->seen << step | 1 : 1;
+	s->missing += step - 1;
+	s->next = number + 1;
+	return delivered(l);
+}
+
+/* A number behind the newest: it closes a hole, or was there before. */
+static enum ledger_verdict
+look_back(struct ledger *l, struct ledger_subscriber *s, uint32_t number)
+{
+	uint32_t behind = s->next - 1 - number;
+	bool seen = s->missing == 0;
+
+	if (behind < WINDOW) {
+		seen = s->seen >> behind & 1;
+		s->seen |= (uint64_t)1 << behind;
+	}
+	if (seen) {
+		l->totals.duplicated++;
+		return LEDGER_DUPLICATE;
+	}
+	s->missing--;
+	l->totals.reordered++;
+	return delivered(l);
+}
+
+enum ledger_verdict ledger_receipt(struct ledger *l, size_t subscriber,
+				   uint32_t number, uint64_t hash)
+{
+	struct ledger_subscriber *s;
+
+	CHECK(subscriber < l->totals.subscribers);
+	if (number >= l->totals.sent) {
+		l->totals.stray++;
+		return LEDGER_STRAY;
+	}
+	s = &l->subscribers[subscriber];
+	l->totals.digest += (2 * (uint64_t)subscriber + 1) * hash;
+	if (number >= s->next)
+		return advance(l, s, number);
+	return look_back(l, s, number);
+}
+
+void ledger_corrupt(struct ledger *l)
+{
+	l->totals.corrupt++;
+}
+
+void ledger_stray(struct ledger *l)
+{
+	l->totals.stray++;
+}
+
+void ledger_settle(struct ledger *l)
+{
+	struct ledger_totals *t = &l->totals;
+
+	t->lost = t->sent * t->subscribers - t->delivered;
+	/* The odd numbers 1, 3, ... 2n-1 sum to n squared. */
+	t->expected = t->subscribers * t->subscribers * l->hash_sum;
+}
+
+void ledger_merge(struct ledger_totals *into, const struct ledger_totals *from)
+{
+	into->subscribers += from->subscribers;
+	into->sent += from->sent;
+	into->delivered += from->delivered;
+	into->lost += from->lost;
+	into->duplicated += from->duplicated;
+	into->reordered += from->reordered;
+	into->corrupt += from->corrupt;
+	into->stray += from->stray;
+	into->digest += from->digest;
+	into->expected += from->expected;
+}
+
+/* Queries */
+
+bool ledger_balanced(const struct ledger_totals *t)
+{
+	return t->lost == 0 && t->duplicated == 0 && t->reordered == 0 &&
+	       t->corrupt == 0 && t->stray == 0 && t->digest == t->expected;
+}
+
+/* JSON */
+
+static const struct field fields[] = {
+	FIELD_U64("subscribers", struct ledger_totals, subscribers),
+	FIELD_U64("sent", struct ledger_totals, sent),
+	FIELD_U64("delivered", struct ledger_totals, delivered),
+	FIELD_U64("lost", struct ledger_totals, lost),
+	FIELD_U64("duplicated", struct ledger_totals, duplicated),
+	FIELD_U64("reordered", struct ledger_totals, reordered),
+	FIELD_U64("corrupt", struct ledger_totals, corrupt),
+	FIELD_U64("stray", struct ledger_totals, stray),
+	FIELD_HEX("digest", struct ledger_totals, digest),
+	FIELD_HEX("expected", struct ledger_totals, expected),
+	FIELD_END,
+};
+
+struct cJSON *ledger_to_json(const struct ledger_totals *t)
+{
+	return field_to_json(fields, t);
+}
+
+enum err ledger_from_json(struct ledger_totals *t, const struct cJSON *json)
+{
+	return field_from_json(fields, t, json);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the orchestrator asks of a load worker and what it gets back: plain
+ * structs, and their JSON, which is the same between the processes and in
+ * the results file.
+ *
+ * All times are CLOCK_MONOTONIC nanoseconds of the one host that runs sender
+ * and receivers. Anything measured is measured between start_ns and end_ns
+ * of the result; connecting, warm-up and waiting for stray receipts are not.
+ */
+#ifndef BENCH_LOAD_LOAD_H
+#define BENCH_LOAD_LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bench/load/hist.h"
+#include "bench/load/ledger.h"
+#include "bench/load/receipts.h"
+#include "servers/base/err.h"
+
+struct cJSON;
+
+#define LOAD_GROUPS 8	       /* groups of connections in one worker */
+#define LOAD_SUBSCRIBERS 19000 /* of one worker, all groups together */
+#define LOAD_TEXT 128
+
+/* One group: N subscribers of one room and one publisher (not a member). */
+struct load_target {
+	int group;	  /* 0..LOAD_GROUPS-1, chosen by the caller */
+	char dialect[16]; /* "ws", "longpoll", "sse", "bare" */
+	char host[64];
+	int port;
+	char path[64]; /* "": the dialect's default */
+	char nsp[64];  /* "": "/" */
+	char room[64];
+	uint32_t subscribers;	  /* 0 is legal for rtt */
+	uint32_t connect_rate;	  /* connections per second; 0: no limit */
+	uint32_t connect_pending; /* at most so many at once; 0: 64 */
+	uint64_t timeout_ns;	  /* for all to be open; 0: 30 s */
+	/*
+	 * Subscribers do not decode: a plain recv() loop that counts bytes,
+	 * but for the first, which tells how many bytes a message has. Not
+	 * for "longpoll". The server's heartbeats are not answered, so a raw
+	 * group lives for tens of seconds only.
+	 */
+	bool raw;
+};
+
+struct load_connected {
+	uint32_t open; /* subscribers */
+	uint64_t start_ns, end_ns;
+	uint64_t bytes_in, bytes_out;
+	struct hist setup;     /* from connect() to a member of the room */
+	char error[LOAD_TEXT]; /* "" or why it failed, for a person */
+};
+
+enum load_kind {
+	LOAD_CLOSED, /* bursts of `window`; the next when all have all of it */
+	LOAD_OPEN,   /* leaves on schedule; latency from the intended time */
+	LOAD_RTT,    /* one publish with an answer at a time */
+	LOAD_IDLE,   /* nothing for `duration_ns` */
+};
+
+struct load_plan {
+	int group;
+	enum load_kind kind;
+	uint64_t duration_ns; /* 0: until `messages` */
+	uint64_t messages;    /* 0: until `duration_ns`; both: what is first */
+	uint32_t window;      /* closed: messages per burst; 0 means 1 */
+	double rate;	      /* open: messages per second */
+	uint32_t burst;	      /* open: messages due together; 0 means 1 */
+	bool poisson;	      /* open */
+	uint64_t seed;	      /* open, Poisson */
+	uint32_t payload;     /* bytes; 0: PAYLOAD_DEFAULT */
+	uint64_t run;	      /* names the slice in its payloads; unique */
+	uint64_t drain_ns;    /* wait at most so long for what is missing;
+				 0: 5 s */
+	bool spin;	      /* poll without sleeping, instead of blocking */
+};
+
+struct load_result {
+	int group;
+	enum load_kind kind;
+	uint64_t start_ns, end_ns;    /* first send .. last receipt or answer */
+	uint64_t messages;	      /* sent */
+	uint64_t completed;	      /* received by all (rtt: answered) */
+	uint64_t deliveries;	      /* receipts, without duplicates */
+	uint64_t bytes_in, bytes_out; /* subscribers and publisher */
+	uint64_t publisher_bytes_in, publisher_bytes_out; /* of those */
+	uint64_t cpu_ns, user_ns, system_ns;		  /* the worker's own */
+	uint64_t switches_voluntary, switches_involuntary;
+	double busy; /* share of the wall time not waiting (spin: not idling) */
+	uint32_t closed;      /* connections that ended on their own */
+	uint32_t failed_acks; /* rtt: answers that were errors */
+	bool timed_out;	      /* drain_ns passed with something missing */
+	struct ledger_totals ledger; /* raw: of the one that decodes */
+	/* Latency over messages, and over all receipts; see receipts.h.
+	 * `from_sent` differs from `from_intended` for LOAD_OPEN only, and
+	 * is empty otherwise. Empty for raw groups. */
+	struct hist from_intended[RECEIPTS_KINDS];
+	struct hist from_sent[RECEIPTS_KINDS];
+	struct hist ack;       /* rtt: publish to answer */
+	struct hist lag;       /* open: intended to sent */
+	char error[LOAD_TEXT]; /* "" or why the slice is not usable */
+};
+
+/* Life cycle */
+void load_connected_init(struct load_connected *c);
+void load_connected_release(struct load_connected *c);
+void load_result_init(struct load_result *r);
+void load_result_release(struct load_result *r);
+
+/* Queries */
+/*
+ * Whether a ranking may use it: no error, not timed out, nothing closed and,
+ * where messages were sent, a balanced ledger. `why` (may be NULL) gets the
+ * first reason against it, a static string.
+ */
+bool load_result_valid(const struct load_result *r, const char **why);
+double load_result_seconds(const struct load_result *r);
+const char *load_kind_name(enum load_kind k); /* "closed", "open", ... */
+const char *receipts_kind_name(enum receipts_kind k); /* "first", ... */
+
+/* JSON: members named as the fields; returns owned. */
+struct cJSON *load_target_to_json(const struct load_target *t);
+struct cJSON *load_connected_to_json(const struct load_connected *c);
+struct cJSON *load_plan_to_json(const struct load_plan *p);
+struct cJSON *load_result_to_json(const struct load_result *r);
+/* ERR_PROTO when a member is missing or out of range. The struct must be
+ * initialised (those that have an init). */
+MUST_USE enum err load_target_from_json(struct load_target *t,
+					const struct cJSON *json);
+MUST_USE enum err load_connected_from_json(struct load_connected *c,
+					   const struct cJSON *json);
+MUST_USE enum err load_plan_from_json(struct load_plan *p,
+				      const struct cJSON *json);
+MUST_USE enum err load_result_from_json(struct load_result *r,
+					const struct cJSON *json);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/load/receipts.h"
+
+#include <stdlib.h>
+
+#include "servers/base/check.h"
+
+#define FIRST_CAPACITY 1024
+
+/* Life cycle */
+
+void receipts_init(struct receipts *r, uint32_t subscribers)
+{
+	*r = (struct receipts){
+		.subscribers = subscribers,
+		.median_at = (subscribers + 1) / 2,
+	};
+}
+
+void receipts_release(struct receipts *r)
+{
+	free(r->messages);
+	for (int i = 0; i < RECEIPTS_KINDS; i++) {
+		hist_release(&r->from_intended[i]);
+		hist_release(&r->from_sent[i]);
+	}
+	receipts_init(r, r->subscribers);
+}
+
+void receipts_clear(struct receipts *r)
+{
+	for (int i = 0; i < RECEIPTS_KINDS; i++) {
+		hist_clear(&r->from_intended[i]);
+		hist_clear(&r->from_sent[i]);
+	}
+	r->count = 0;
+	r->completed = 0;
+	r->last_ns = 0;
+	r->run_count = 0;
+}
+
+/* Operations */
+
+enum err receipts_sent(struct receipts *r, uint64_t intended_ns,
+		       uint64_t sent_ns, uint64_t hash)
+{
+	if (r->count == RECEIPTS_MAX)
+		return ERR_LIMIT;
+	if (r->count == r->capacity) {
+		r->capacity = r->capacity ? r->capacity * 2 : FIRST_CAPACITY;
+		r->messages = xrealloc(r->messages,
+				       r->capacity * sizeof(*r->messages));
+	}
+	r->messages[r->count++] = (struct receipts_message){
+		.intended_ns = intended_ns,
+		.sent_ns = sent_ns,
+		.hash = hash,
+	};
+	return ERR_OK;
+}
+
+static uint64_t since(uint64_t now, uint64_t then)
+{
+	return now > then ? now - then : 0;
+}
+
+static void flush_run(struct receipts *r)
+{
+	hist_record_n(&r->from_intended[RECEIPTS_ALL], r->run_intended,
+		      r->run_count);
+	hist_record_n(&r->from_sent[RECEIPTS_ALL], r->run_sent, r->run_count);
+	r->run_count = 0;
+}
+
+/*
+ * Neighbouring receipts mostly are the same message at the same reading of
+ * the clock: they are counted here and recorded once.
+ */
+static void count_in_run(struct receipts *r, uint64_t intended, uint64_t sent)
+{
+	if (r->run_intended != intended || r->run_sent != sent) {
+		flush_run(r);
+		r->run_intended = intended;
+		r->run_sent = sent;
+	}
+	r->run_count++;
+}
+
+static void record(struct receipts *r, const struct receipts_message *m,
+		   enum receipts_kind kind, uint64_t at_ns)
+{
+	hist_record(&r->from_intended[kind], since(at_ns, m->intended_ns));
+	hist_record(&r->from_sent[kind], since(at_ns, m->sent_ns));
+}
+
+bool receipts_add(struct receipts *r, uint32_t number, uint64_t now_ns)
+{
+	struct receipts_message *m = &r->messages[number];
+
+	CHECK(number < r->count);
+	r->last_ns = now_ns;
+	count_in_run(r, since(now_ns, m->intended_ns),
+		     since(now_ns, m->sent_ns));
+	if (++m->received == 1)
+		m->first_ns = now_ns;
+	if (m->received == r->median_at)
+		m->median_ns = now_ns;
+	if (m->received != r->subscribers)
+		return false;
+	record(r, m, RECEIPTS_FIRST, m->first_ns);
+	record(r, m, RECEIPTS_MEDIAN, m->median_ns);
+	record(r, m, RECEIPTS_LAST, now_ns);
+	r->completed++;
+	return true;
+}
+
+void receipts_settle(struct receipts *r)
+{
+	flush_run(r);
+}

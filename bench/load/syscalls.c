@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/load/syscalls.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "servers/base/check.h"
+
+#define EVENT "events/raw_syscalls/sys_enter/id"
+
+/* Reasons */
+
+static enum err refuse(struct syscalls *s, enum err e, const char *what,
+		       int error)
+{
+	(void)snprintf(s->reason, sizeof(s->reason), "%s: %s", what,
+		       strerror(error));
+	return e;
+}
+
+static enum err from_errno(int error)
+{
+	if (error == EACCES || error == EPERM)
+		return ERR_REFUSED;
+	return error == ENOENT || error == ESRCH ? ERR_NOTFOUND : ERR_IO;
+}
+
+/* The number in a file of one line; 0 when there is none, with errno. */
+static unsigned long long read_number(const char *path)
+{
+	char line[32] = "";
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return 0;
+	if (!fgets(line, sizeof(line), f))
+		errno = EIO;
+	(void)fclose(f);
+	return strtoull(line, NULL, 10);
+}
+
+/* Where the tracepoint's number is, depends on the system's mounts. */
+static enum err find_event(struct syscalls *s, unsigned long long *out)
+{
+	static const char *const paths[] = {
+		"/sys/kernel/tracing/" EVENT,
+		"/sys/kernel/debug/tracing/" EVENT,
+	};
+	int error = ENOENT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		*out = read_number(paths[i]);
+		if (*out != 0)
+			return ERR_OK;
+		if (errno != ENOENT)
+			error = errno;
+	}
+	return refuse(s, from_errno(error),
+		      "the tracepoint raw_syscalls:sys_enter", error);
+}
+
+/* Opening */
+
+static enum err open_thread(struct syscalls *s, unsigned long long event,
+			    pid_t thread)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attr),
+		.config = event,
+	};
+	long fd = syscall(SYS_perf_event_open, &attr, thread, -1, -1,
+			  PERF_FLAG_FD_CLOEXEC);
+
+	if (fd < 0)
+		return refuse(s, from_errno(errno), "perf_event_open", errno);
+	s->fds = xrealloc(s->fds, (s->count + 1) * sizeof(*s->fds));
+	s->fds[s->count++] = (int)fd;
+	return ERR_OK;
+}
+
+static enum err open_process(struct syscalls *s, unsigned long long event,
+			     pid_t pid)
+{
+	char path[64];
+	struct dirent *entry;
+	enum err e = ERR_OK;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return refuse(s, from_errno(errno), path, errno);
+	while (!e && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			e = open_thread(s, event,
+					(pid_t)strtol(entry->d_name, NULL, 10));
+	(void)closedir(dir);
+	return e;
+}
+
+/* Life cycle */
+
+enum err syscalls_open(struct syscalls *s, const pid_t *pids, size_t count)
+{
+	unsigned long long event;
+	enum err e;
+
+	*s = (struct syscalls){0};
+	e = find_event(s, &event);
+	for (size_t i = 0; i < count && !e; i++)
+		e = open_process(s, event, pids[i]);
+	return e;
+}
+
+void syscalls_close(struct syscalls *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		(void)close(s->fds[i]);
+	free(s->fds);
+	s->fds = NULL;
+	s->count = 0;
+}
+
+/* Queries */
+
+uint64_t syscalls_read(const struct syscalls *s)
+{
+	uint64_t total = 0, one;
+
+	for (size_t i = 0; i < s->count; i++)
+		if (read(s->fds[i], &one, sizeof(one)) == sizeof(one))
+			total += one;
+	return total;
+}
