@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "servers/app/relay.h"
 
+#include "servers/app/args.h"
 #include "servers/base/buf.h"
 #include "servers/core/command.h"
 #include "servers/core/hub.h"
@@ -19,46 +20,6 @@ static enum err relay_admit(struct hub *hub, const struct connect_info *info,
 	return ERR_OK;
 }
 
-/* Up to `max` arguments; returns how many there are. */
-static size_t split_args(struct slice args, struct slice *out, size_t max)
-{
-	size_t count = 0;
-
-	while (args.n > 0) {
-		size_t n;
-
-		args = json_trim(args);
-		n = json_value_length(args);
-		if (n == 0)
-			break;
-		if (count < max)
-			out[count] = slice_of(args.p, n);
-		count++;
-		args = json_trim(slice_after(args, n));
-		if (args.n > 0 && args.p[0] == ',')
-			args = slice_after(args, 1);
-	}
-	return count;
-}
-
-/* A string argument, unescaped into `scratch` where it has to be. */
-static bool string_arg(struct slice value, struct buf *scratch,
-		       struct slice *out)
-{
-	buf_init(scratch, BUF_UNLIMITED);
-	return json_type(value) == JSON_STRING &&
-	       json_string(value, scratch, out) == ERR_OK;
-}
-
-static bool bool_option(struct slice options, const char *name, bool absent)
-{
-	struct slice value;
-
-	if (!json_member(options, name, &value))
-		return absent;
-	return json_type(value) == JSON_TRUE;
-}
-
 static void relay_membership(struct session *s, enum command_type type,
 			     struct slice args, struct reply *reply)
 {
@@ -66,8 +27,8 @@ static void relay_membership(struct session *s, enum command_type type,
 	struct slice arg;
 	struct buf scratch = {0};
 
-	if (split_args(args, &arg, 1) > 0 &&
-	    string_arg(arg, &scratch, &c.room))
+	if (args_split(args, &arg, 1) > 0 &&
+	    args_string(arg, &scratch, &c.room))
 		command_run(s, &c, reply);
 	else
 		reply_send(reply, ERR_PROTO,
@@ -96,20 +57,21 @@ static void relay_publish(struct session *s, const struct app_event *e,
 	struct command c = {.type = COMMAND_PUBLISH, .data = SLICE("null")};
 	struct slice args[PUBLISH_ARGS];
 	struct buf room = {0}, event = {0};
-	size_t count = split_args(e->args, args, PUBLISH_ARGS);
+	size_t count = args_split(e->args, args, PUBLISH_ARGS);
 
-	if (count < 2 || !string_arg(args[0], &room, &c.room) ||
-	    !string_arg(args[1], &event, &c.event)) {
+	/* An empty name would stand for the default one further on. */
+	if (count < 2 || !args_string(args[0], &room, &c.room) ||
+	    !args_string(args[1], &event, &c.event) || c.event.n == 0) {
 		reply_send(reply, ERR_PROTO,
-			   SLICE("expected room and event, two strings, then "
-				 "the data"));
+			   SLICE("expected room and event, two non-empty "
+				 "strings, then the data"));
 		goto out;
 	}
 	if (count > 2)
 		set_data(&c, args[2], e);
 	if (count > 3) {
-		c.exclude_self = !bool_option(args[3], "self", true);
-		c.is_volatile = bool_option(args[3], "volatile", false);
+		c.exclude_self = !args_bool(args[3], "self", true);
+		c.is_volatile = args_bool(args[3], "volatile", false);
 	}
 	command_run(s, &c, reply);
 out:
@@ -121,7 +83,10 @@ static void relay_event(struct hub *hub, struct session *s,
 			const struct app_event *e, struct reply *reply)
 {
 	(void)hub;
-	if (e->object)
+	if (e->object && e->name.n == 0)
+		reply_send(reply, ERR_PROTO,
+			   SLICE("\"type\" must be a non-empty string"));
+	else if (e->object)
 		reply_send(reply, ERR_PROTO,
 			   SLICE("unknown \"type\": expected join, leave, "
 				 "publish, resume or chunk"));

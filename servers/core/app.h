@@ -16,8 +16,9 @@ struct hub;
 
 /*
  * Where the answer to a command goes. Whoever receives one MUST call
- * reply_send() exactly once. `body` is JSON when status is ERR_OK, otherwise a
- * sentence for a person; it is borrowed for the call.
+ * reply_send() exactly once. `body` is JSON when status is ERR_OK (empty: there
+ * is nothing to answer), otherwise a sentence for a person; it is borrowed for
+ * the call.
  */
 struct reply {
 	void (*send)(struct reply *r, enum err status, struct slice body);
@@ -33,6 +34,7 @@ struct connect_info {
 	struct slice nsp;
 	struct slice auth;    /* JSON object of Socket.IO's CONNECT; or empty */
 	struct slice address; /* of the peer, as text */
+	bool objects; /* it will send objects, not events (the raw dialect) */
 };
 
 /* Why an app refuses a connection; static or app-owned strings. */
@@ -42,7 +44,7 @@ struct refusal {
 };
 
 struct app_event {
-	struct slice name; /* unescaped */
+	struct slice name; /* unescaped; of an object without a type: empty */
 	/*
 	 * The arguments as JSON values with commas between, validated, as they
 	 * came. From the raw dialect (`object`): the one whole object.

@@ -134,7 +134,7 @@ enum err hub_publish(struct hub *h, const struct publication *p, uint64_t *seq)
 {
 	struct msg_event e = {
 		.nsp = p->nsp,
-		.room = p->room,
+		.room = p->everyone ? (struct slice){NULL, 0} : p->room,
 		.event = p->event,
 		.data = p->data,
 		.from = p->from,
@@ -145,13 +145,13 @@ enum err hub_publish(struct hub *h, const struct publication *p, uint64_t *seq)
 	struct msg *m;
 	enum err err;
 
-	if (!envelope_name_valid(p->room) || !envelope_name_valid(p->event) ||
-	    socketio_reserved_event(p->event))
+	if (!(p->everyone || envelope_name_valid(p->room)) ||
+	    !envelope_name_valid(p->event) || socketio_reserved_event(p->event))
 		return ERR_USAGE;
 	err = nsp_open(h, p->nsp, &n);
 	if (err != ERR_OK)
 		return err;
-	err = nsp_open_room(n, p->room, &r);
+	err = nsp_open_room(n, e.room, &r);
 	if (err != ERR_OK) {
 		nsp_drop_if_unused(n);
 		return err;
@@ -213,6 +213,20 @@ void hub_deliver(struct hub *h, struct msg *m, const struct session *except)
 	h->pushed_this_tick += hub_fan_out(h, &h->dirty, r, m, except);
 	if (!list_empty(&h->dirty))
 		hub_wake(h);
+}
+
+void hub_emit(struct session *s, struct slice event, struct slice data)
+{
+	struct msg_event e = {
+		.nsp = s->nsp->name,
+		.event = event,
+		.data = data,
+		.flags = MSG_BARE,
+	};
+	struct msg *m = msg_new_event(&e);
+
+	transport_send(s->transport, m);
+	msg_unref(m);
 }
 
 void hub_flush(struct hub *h)

@@ -130,10 +130,19 @@ struct publication {
 	struct slice nsp, room, event, data, from;
 	const struct session *except; /* gets no copy; NULL: all do */
 	unsigned flags;		      /* enum msg_flags */
+	bool everyone; /* to the namespace's lobby: `room` is not looked at */
 };
 /* ERR_USAGE (names), ERR_NOTFOUND (namespace), ERR_LIMIT (rooms). */
 MUST_USE enum err hub_publish(struct hub *h, const struct publication *p,
 			      uint64_t *seq);
+/*
+ * The lobby is a room without a name, out of the clients' reach, for apps
+ * that broadcast to a whole namespace. Sessions are in it when the app says
+ * so, from its on_connect.
+ */
+void hub_join_lobby(struct session *s);
+/* Sends an event to one session, outside any room and numbering. */
+void hub_emit(struct session *s, struct slice event, struct slice data);
 /* For the bus: numbers m, records it, queues it for every member. */
 void hub_deliver(struct hub *h, struct msg *m, const struct session *except);
 void hub_flush(struct hub *h); /* all dirty transports, without slicing */

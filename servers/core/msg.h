@@ -35,6 +35,8 @@ enum msg_flags {
 	MSG_VOLATILE = 1, /* may be dropped for those not writable */
 	MSG_RAW_DATA = 2, /* an event whose data is bytes, not JSON */
 	MSG_CLOSES = 4,	  /* last message: close the link once it is written */
+	MSG_BARE = 8,	  /* Socket.IO gets the data alone, without room and seq */
+	MSG_OBJECT = 16,  /* the raw dialect gets the data alone, an object */
 };
 
 struct msg {
@@ -43,7 +45,7 @@ struct msg {
 	uint8_t flags;
 	uint32_t size;	   /* for accounting: payload plus a fixed overhead */
 	uint64_t seq;	   /* number in its room, from 1 */
-	uint64_t position; /* number on this node, from 1 */
+	uint64_t position; /* number on this node, from 1; 0: of no room */
 	const char *epoch; /* of the node; outlives every message */
 	struct slice nsp, room, event, from; /* into the message itself */
 	struct slice data;		     /* JSON text or bytes */

@@ -39,11 +39,29 @@ static void add_base64_object(struct buf *b, struct slice bytes)
 
 static void add_envelope(struct buf *b, const struct msg *m, struct slice data)
 {
+	if (m->flags & MSG_OBJECT) {
+		must(buf_add_slice(b, data));
+		return;
+	}
 	must(envelope_add_message(b, m->room, m->event, data, m->from, m->seq,
 				  m->position));
 }
 
-/* `42["event",data,{"room":R,"from":I,"seq":n}]`, attachments apart. */
+/* `,{"room":R,"from":I,"seq":n}` */
+static void add_socketio_meta(struct buf *b, const struct msg *m)
+{
+	must(buf_add_str(b, ",{\"room\":"));
+	must(json_add_string(b, m->room));
+	if (m->from.n) {
+		must(buf_add_str(b, ",\"from\":"));
+		must(json_add_string(b, m->from));
+	}
+	must(buf_add_str(b, ",\"seq\":"));
+	must(buf_add_u64(b, m->seq));
+	must(buf_add_char(b, '}'));
+}
+
+/* `42["event",data,{...}]`, attachments apart. */
 static void add_socketio(struct buf *b, const struct msg *m)
 {
 	bool raw = msg_is_raw(m);
@@ -59,15 +77,9 @@ static void add_socketio(struct buf *b, const struct msg *m)
 		must(buf_add_str(b, "{\"_placeholder\":true,\"num\":0}"));
 	else
 		must(buf_add_slice(b, m->data));
-	must(buf_add_str(b, ",{\"room\":"));
-	must(json_add_string(b, m->room));
-	if (m->from.n) {
-		must(buf_add_str(b, ",\"from\":"));
-		must(json_add_string(b, m->from));
-	}
-	must(buf_add_str(b, ",\"seq\":"));
-	must(buf_add_u64(b, m->seq));
-	must(buf_add_str(b, "}]"));
+	if (!(m->flags & MSG_BARE))
+		add_socketio_meta(b, m);
+	must(buf_add_char(b, ']'));
 }
 
 static void encode_ws(struct buf *b, const struct msg *m)
@@ -120,8 +132,11 @@ static void encode_sse(struct buf *b, const struct msg *m)
 		add_base64_object(&object, m->data);
 		data = buf_slice(&object);
 	}
-	must(buf_printf(&text, "%s-", m->epoch));
-	must(buf_add_u64(&text, m->position));
+	/* What was published to no room is no place to resume from. */
+	if (m->position) {
+		must(buf_printf(&text, "%s-", m->epoch));
+		must(buf_add_u64(&text, m->position));
+	}
 	id = text.len;
 	add_envelope(&text, m, data);
 	must(sse_add_event(b, slice_of(text.data, id), m->event,

@@ -103,7 +103,7 @@ enum err nsp_open_room(struct nsp *n, struct slice name, struct room **out)
 	struct room *r = map_get(&n->rooms, name);
 
 	if (!r) {
-		if (h->room_count >= h->options.max_rooms)
+		if (name.n && h->room_count >= h->options.max_rooms)
 			return ERR_LIMIT;
 		r = room_new(n, name);
 		r->floor = h->forgotten;

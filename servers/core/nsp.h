@@ -23,7 +23,8 @@ void nsp_free(struct nsp *n);
 /* Operations */
 /*
  * Finds or makes a room. One that is made is idle: without a member it goes
- * when the retention is over. ERR_LIMIT: the hub has as many as it may.
+ * when the retention is over. ERR_LIMIT: the hub has as many as it may
+ * (which does not keep a lobby, the room without a name, from being made).
  */
 MUST_USE enum err nsp_open_room(struct nsp *n, struct slice name,
 				struct room **out);

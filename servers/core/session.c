@@ -74,6 +74,12 @@ void hub_disconnect(struct session *s, const char *reason)
 	nsp_drop_if_unused(n);
 }
 
+static void session_enter(struct session *s, struct room *r)
+{
+	list_remove(&r->idle);
+	room_add(r, s, s->nsp->hub->position);
+}
+
 enum err session_join(struct session *s, struct slice name, uint32_t *slot)
 {
 	struct hub *h = s->nsp->hub;
@@ -90,10 +96,20 @@ enum err session_join(struct session *s, struct slice name, uint32_t *slot)
 	e = nsp_open_room(s->nsp, name, &r);
 	if (e != ERR_OK)
 		return e;
-	list_remove(&r->idle);
-	room_add(r, s, h->position);
+	session_enter(s, r);
 	*slot = s->room_count - 1;
 	return ERR_OK;
+}
+
+void hub_join_lobby(struct session *s)
+{
+	struct room *r;
+	uint32_t slot;
+
+	/* It counts for no limit. */
+	CHECK(nsp_open_room(s->nsp, (struct slice){NULL, 0}, &r) == ERR_OK);
+	if (!room_has(r, s, &slot))
+		session_enter(s, r);
 }
 
 void session_leave_slot(struct session *s, uint32_t slot)

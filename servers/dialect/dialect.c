@@ -29,7 +29,7 @@ static void object_reply_send(struct reply *r, enum err status,
 	if (status != ERR_OK) {
 		o->failed = true;
 		e = envelope_add_error(o->answer, o->id, body);
-	} else if (o->id.n > 0) {
+	} else if (o->id.n > 0 && body.n > 0) {
 		e = envelope_add_ack(o->answer, o->id, body);
 	}
 	CHECK(e == ERR_OK); /* the caller's buffer takes an answer */
@@ -140,17 +140,34 @@ bool dialect_handle(struct session *s, struct slice text, struct buf *answer)
 	struct envelope e = {0};
 	struct buf scratch;
 	const char *why = "";
+	enum err err;
 
 	buf_init(&scratch, SCRATCH_LIMIT);
-	if (envelope_decode(text, &scratch, &e, &why) == ERR_OK) {
-		o.id = e.id;
+	err = envelope_decode(text, &scratch, &e, &why);
+	o.id = e.id;
+	if (err == ERR_OK)
 		run_object(s, text, &e, &o.reply);
-	} else {
-		o.id = e.id;
+	else if (e.is_object && e.type == ENVELOPE_OTHER)
+		run_app(s, text, &e, &o.reply);
+	else
 		reply_send(&o.reply, ERR_PROTO, slice_str(why));
-	}
 	buf_release(&scratch);
 	return !o.failed;
+}
+
+/* The one room that s has joined (the lobby aside), or NULL. */
+static const struct room *only_room(const struct session *s)
+{
+	const struct room *found = NULL;
+
+	for (uint32_t i = 0; i < s->room_count; i++) {
+		if (s->rooms[i].room->name.n == 0)
+			continue;
+		if (found)
+			return NULL;
+		found = s->rooms[i].room;
+	}
+	return found;
 }
 
 bool dialect_handle_binary(struct session *s, struct slice bytes,
@@ -162,13 +179,15 @@ bool dialect_handle_binary(struct session *s, struct slice bytes,
 				  .data = bytes,
 				  .binary = true};
 
-	if (s->room_count != 1) {
+	const struct room *room = only_room(s);
+
+	if (!room) {
 		reply_send(&o.reply, ERR_USAGE,
 			   SLICE("a binary message needs exactly one joined "
 				 "room"));
 		return false;
 	}
-	command.room = s->rooms[0].room->name;
+	command.room = room->name;
 	command_run(s, &command, &o.reply);
 	return !o.failed;
 }

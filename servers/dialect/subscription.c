@@ -61,7 +61,8 @@ static const char *read_rooms(struct subscription *out, struct hub *hub,
 static struct connect_info info_of(const struct subscription *s)
 {
 	return (struct connect_info){.nsp = name_at(s, 0),
-				     .address = name_at(s, 1)};
+				     .address = name_at(s, 1),
+				     .objects = true};
 }
 
 /* Answers with the status that fits; false. */

@@ -256,14 +256,17 @@ static void receive_packet(struct engine *e, struct slice text)
 	}
 }
 
-void engine_receive(struct engine *e, struct slice payload)
+void engine_receive(struct engine *e, struct http_request *r)
 {
+	struct slice payload = http_request_body(r);
 	struct slice packet;
 
 	if (payload.n == 0) {
 		engine_close(e, ENGINE_SAY_CLOSE, "parse error");
 		return;
 	}
+	e->address = http_request_address(r);
 	while (!e->closed && engineio_split(&payload, &packet))
 		receive_packet(e, packet);
+	e->address = (struct slice){0};
 }

@@ -38,6 +38,7 @@ struct engine {
 	struct longpoll *backend;
 	struct list link;	   /* in backend->engines, or dead */
 	struct http_request *poll; /* the pending GET; NULL: none */
+	struct slice address;	   /* of the peer, while it is received from */
 	struct timer heartbeat;
 	struct timer connect; /* a Socket.IO CONNECT is due */
 	struct session **sockets; /* one per namespace */
@@ -60,7 +61,7 @@ void engine_open(struct longpoll *b, struct http_request *r);
 /* The client's GET: answered now, at the tick's end, or held. */
 void engine_poll(struct engine *e, struct http_request *r);
 /* The packets of a POST's body, in order, until one closes the session. */
-void engine_receive(struct engine *e, struct slice payload);
+void engine_receive(struct engine *e, struct http_request *r);
 /* Ends the session; `why` is the reason that the app is told. */
 void engine_close(struct engine *e, enum engine_farewell farewell,
 		  const char *why);

@@ -57,7 +57,7 @@ static void handshake(struct longpoll *b, struct http_request *r)
 
 static void receive(struct engine *e, struct http_request *r)
 {
-	engine_receive(e, http_request_body(r));
+	engine_receive(e, r);
 	http_respond(r, 200, "text/html", SLICE("ok"));
 }
 

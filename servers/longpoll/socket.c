@@ -115,7 +115,9 @@ static void add_socket(struct engine *e, struct session *s)
 static void connect_socket(struct engine *e, const struct socketio_packet *p)
 {
 	struct hub *hub = e->transport.hub;
-	struct connect_info info = {.nsp = p->nsp, .auth = p->data};
+	struct connect_info info = {.nsp = p->nsp,
+				    .auth = p->data,
+				    .address = e->address};
 	struct refusal why = {"Invalid namespace", NULL};
 	struct session *s;
 
@@ -136,7 +138,7 @@ static void reply_ack(struct reply *r, enum err status, struct slice body)
 				    .id = s->id};
 	struct buf json;
 
-	if (!s->has_id)
+	if (!s->has_id || (status == ERR_OK && body.n == 0))
 		return;
 	buf_init(&json, BUF_UNLIMITED);
 	CHECK(buf_add_char(&json, '[') == ERR_OK);
