@@ -133,7 +133,67 @@ static void run_object(struct session *s, struct slice text,
 	}
 }
 
-bool dialect_handle(struct session *s, struct slice text, struct buf *answer)
+/* `err` and `why` are what decoding `text` into `e` came to. */
+static void run_decoded(struct session *s, struct slice text, enum err err,
+			const struct envelope *e, const char *why,
+			struct object_reply *o)
+{
+	o->id = e->id;
+	if (err == ERR_OK && e->type != ENVELOPE_CHUNK)
+		run_object(s, text, e, &o->reply);
+	else if (err == ERR_OK)
+		reply_send(&o->reply, ERR_PROTO,
+			   SLICE("a chunk cannot hold another"));
+	else if (e->is_object && e->type == ENVELOPE_OTHER)
+		run_app(s, text, e, &o->reply);
+	else
+		reply_send(&o->reply, err, slice_str(why));
+}
+
+static void run_text(struct session *s, struct slice text,
+		     struct object_reply *o)
+{
+	struct envelope e = {0};
+	struct buf scratch;
+	const char *why = "";
+	enum err err;
+
+	buf_init(&scratch, SCRATCH_LIMIT);
+	err = envelope_decode(text, &scratch, &e, &why);
+	run_decoded(s, text, err, &e, why, o);
+	buf_release(&scratch);
+}
+
+void dialect_init(struct dialect *d, struct session *s, size_t max_chunked)
+{
+	d->session = s;
+	chunks_init(&d->chunks, max_chunked);
+}
+
+void dialect_release(struct dialect *d)
+{
+	chunks_release(&d->chunks);
+}
+
+/* Adds a piece; when it is the last one, runs the object that they make. */
+static void run_chunk(struct dialect *d, const struct envelope *e,
+		      struct object_reply *o)
+{
+	const char *why = "";
+	enum err err = chunks_add(&d->chunks, e, &why);
+
+	if (err == ERR_AGAIN)
+		return;
+	if (err == ERR_OK) {
+		run_text(d->session, buf_slice(&d->chunks.text), o);
+		chunks_release(&d->chunks);
+		return;
+	}
+	o->id = e->id;
+	reply_send(&o->reply, err, slice_str(why));
+}
+
+bool dialect_handle(struct dialect *d, struct slice text, struct buf *answer)
 {
 	struct object_reply o = {.reply = {object_reply_send},
 				 .answer = answer};
@@ -144,13 +204,10 @@ bool dialect_handle(struct session *s, struct slice text, struct buf *answer)
 
 	buf_init(&scratch, SCRATCH_LIMIT);
 	err = envelope_decode(text, &scratch, &e, &why);
-	o.id = e.id;
-	if (err == ERR_OK)
-		run_object(s, text, &e, &o.reply);
-	else if (e.is_object && e.type == ENVELOPE_OTHER)
-		run_app(s, text, &e, &o.reply);
+	if (err == ERR_OK && e.type == ENVELOPE_CHUNK)
+		run_chunk(d, &e, &o);
 	else
-		reply_send(&o.reply, ERR_PROTO, slice_str(why));
+		run_decoded(d->session, text, err, &e, why, &o);
 	buf_release(&scratch);
 	return !o.failed;
 }
@@ -170,7 +227,7 @@ static const struct room *only_room(const struct session *s)
 	return found;
 }
 
-bool dialect_handle_binary(struct session *s, struct slice bytes,
+bool dialect_handle_binary(struct dialect *d, struct slice bytes,
 			   struct buf *answer)
 {
 	struct object_reply o = {.reply = {object_reply_send},
@@ -179,7 +236,7 @@ bool dialect_handle_binary(struct session *s, struct slice bytes,
 				  .data = bytes,
 				  .binary = true};
 
-	const struct room *room = only_room(s);
+	const struct room *room = only_room(d->session);
 
 	if (!room) {
 		reply_send(&o.reply, ERR_USAGE,
@@ -188,7 +245,7 @@ bool dialect_handle_binary(struct session *s, struct slice bytes,
 		return false;
 	}
 	command.room = room->name;
-	command_run(s, &command, &o.reply);
+	command_run(d->session, &command, &o.reply);
 	return !o.failed;
 }
 

@@ -11,7 +11,18 @@
 #include "servers/base/buf.h"
 #include "servers/core/app.h"
 #include "servers/core/session.h"
+#include "servers/dialect/chunk.h"
 #include "servers/http/http.h"
+
+/* What the dialect keeps of a connection, embedded in the backend's struct. */
+struct dialect {
+	struct session *session;
+	struct chunks chunks;
+};
+
+/* `max_chunked`: the largest object that may be sent in chunks, in bytes. */
+void dialect_init(struct dialect *d, struct session *s, size_t max_chunked);
+void dialect_release(struct dialect *d); /* legal after dialect_init() only */
 
 /*
  * Handles one object of a client. At most one answer is produced, into
@@ -19,9 +30,9 @@
  * caller sends it the way its protocol does. Returns false when the answer is
  * an error.
  */
-bool dialect_handle(struct session *s, struct slice text, struct buf *answer);
-/* Publishes bytes to the one room that s has joined, else an error answer. */
-bool dialect_handle_binary(struct session *s, struct slice bytes,
+bool dialect_handle(struct dialect *d, struct slice text, struct buf *answer);
+/* Publishes bytes to the one joined room; without one: an error answer. */
+bool dialect_handle_binary(struct dialect *d, struct slice bytes,
 			   struct buf *answer);
 /* Appends the welcome object for s; `sid` is the secret id. */
 void dialect_welcome(struct session *s, struct slice sid, struct buf *out);

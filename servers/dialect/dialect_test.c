@@ -30,6 +30,7 @@ struct fixture {
 	struct fake_node node;
 	struct fake peer;
 	struct session *session;
+	struct dialect dialect;
 	struct buf answer;
 };
 
@@ -38,12 +39,14 @@ static void setup(struct fixture *f)
 	fake_node_init(&f->node, NULL, &refusing_app);
 	fake_init(&f->peer, f->node.hub, FORMAT_WS);
 	f->session = fake_connect(&f->peer, "/");
+	dialect_init(&f->dialect, f->session, 1000);
 	buf_init(&f->answer, BUF_UNLIMITED);
 }
 
 static void teardown(struct fixture *f)
 {
 	buf_release(&f->answer);
+	dialect_release(&f->dialect);
 	hub_disconnect(f->session, "end");
 	fake_release(&f->peer);
 	fake_node_release(&f->node);
@@ -53,7 +56,7 @@ static void teardown(struct fixture *f)
 static const char *handle(struct fixture *f, const char *text, bool expect_ok)
 {
 	buf_clear(&f->answer);
-	cr_assert_eq(dialect_handle(f->session, slice_str(text), &f->answer),
+	cr_assert_eq(dialect_handle(&f->dialect, slice_str(text), &f->answer),
 		     expect_ok, "%s -> %.*s", text,
 		     SLICE_ARG(buf_slice(&f->answer)));
 	cr_assert_eq(buf_add_char(&f->answer, '\0'), ERR_OK);
@@ -150,12 +153,12 @@ Test(dialect, binary_goes_to_the_one_joined_room)
 	s = fake_connect(&json, "/");
 	cr_assert_eq(hub_join(s, SLICE("a")), ERR_OK);
 	cr_assert_not(
-		dialect_handle_binary(f.session, SLICE("\x01\x02"), &f.answer));
+		dialect_handle_binary(&f.dialect, SLICE("\x01\x02"), &f.answer));
 	buf_clear(&f.answer);
 	handle(&f, "{\"type\":\"join\",\"room\":\"a\"}", true);
 	buf_clear(&f.answer);
 	cr_assert(
-		dialect_handle_binary(f.session, SLICE("\x01\x02"), &f.answer));
+		dialect_handle_binary(&f.dialect, SLICE("\x01\x02"), &f.answer));
 	cr_assert_eq(f.answer.len, 0);
 	fake_node_tick(&f.node, 1);
 	cr_assert(fake_wrote(&f.peer, "\x82\x02\x01\x02"));
@@ -178,5 +181,62 @@ Test(dialect, welcome_counts_the_namespace)
 		 "\"secret\",\"id\":\"%s\",\"epoch\":\"%s\",\"position\":0}}",
 		 f.session->id, f.node.hub->epoch);
 	cr_assert_str_eq(f.answer.data, expected);
+	teardown(&f);
+}
+
+Test(dialect, an_object_in_chunks_is_one_object)
+{
+	struct fixture f;
+
+	setup(&f);
+	handle(&f, "{\"type\":\"join\",\"room\":\"a\"}", true);
+	cr_assert_str_eq(
+		handle(&f,
+		       "{\"type\":\"chunk\",\"id\":9,\"chunk\":0,\"total\":2,"
+		       "\"data\":\"{\\\"type\\\":\\\"publish\\\",\\\"id\\\":4,"
+		       "\\\"data\\\":\\\"\\ud83d\"}",
+		       true),
+		"");
+	/* Other objects may come between. */
+	handle(&f, "{\"type\":\"join\",\"room\":\"b\"}", true);
+	cr_assert_str_eq(
+		handle(&f,
+		       "{\"type\":\"chunk\",\"id\":9,\"chunk\":1,\"total\":2,"
+		       "\"data\":\"\\ude00\\\",\\\"room\\\":\\\"a\\\"}\"}",
+		       true),
+		"{\"type\":\"ack\",\"id\":4,\"data\":{\"seq\":1}}");
+	cr_assert_null(f.dialect.chunks.id);
+	fake_node_tick(&f.node, 1);
+	cr_assert(fake_wrote(&f.peer, "\"data\":\"\xf0\x9f\x98\x80\""));
+	teardown(&f);
+}
+
+Test(dialect, chunks_out_of_order_or_too_large_are_refused)
+{
+	struct fixture f;
+	char text[1200];
+
+	setup(&f);
+	handle(&f,
+	       "{\"type\":\"chunk\",\"id\":1,\"chunk\":1,\"total\":2,"
+	       "\"data\":\"x\"}",
+	       false);
+	handle(&f,
+	       "{\"type\":\"chunk\",\"id\":1,\"chunk\":0,\"total\":3,"
+	       "\"data\":\"x\"}",
+	       true);
+	cr_assert_not_null(strstr(
+		handle(&f,
+		       "{\"type\":\"chunk\",\"id\":1,\"chunk\":2,\"total\":3,"
+		       "\"data\":\"x\"}",
+		       false),
+		"\"id\":1,\"payload\":\"not the next chunk"));
+	snprintf(text, sizeof(text),
+		 "{\"type\":\"chunk\",\"id\":2,\"chunk\":0,\"total\":2,"
+		 "\"data\":\"%01000d\"}",
+		 7);
+	cr_assert_not_null(strstr(handle(&f, text, false), "too large"));
+	cr_assert_null(f.dialect.chunks.id);
+	cr_assert_null(f.dialect.chunks.text.data);
 	teardown(&f);
 }

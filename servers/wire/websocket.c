@@ -14,6 +14,7 @@
 #define LENGTH_16 126 /* the length follows in two bytes */
 #define LENGTH_64 127 /* ... in eight */
 #define CONTROL_MAX 125
+#define RSV_DEFLATED 4 /* the first of the three bits */
 #define REASON_MAX (CONTROL_MAX - 2)
 
 static const char accept_guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -124,8 +125,8 @@ void ws_mask(uint8_t *bytes, size_t n, const uint8_t mask[4], uint64_t offset)
 		bytes[i] ^= turned[i % 4];
 }
 
-enum err ws_add_frame(struct buf *b, enum ws_opcode opcode,
-		      struct slice payload, bool masked)
+static enum err add_frame(struct buf *b, uint8_t rsv, enum ws_opcode opcode,
+			  struct slice payload, bool masked)
 {
 	uint8_t header[WS_HEADER_MAX], mask[4];
 	uint8_t *at;
@@ -134,7 +135,8 @@ enum err ws_add_frame(struct buf *b, enum ws_opcode opcode,
 
 	if (masked)
 		random_bytes(mask, sizeof(mask));
-	n = ws_header(header, true, 0, opcode, payload.n, masked ? mask : NULL);
+	n = ws_header(header, true, rsv, opcode, payload.n,
+		      masked ? mask : NULL);
 	if (payload.n > SIZE_MAX - n)
 		return ERR_LIMIT;
 	e = buf_reserve(b, n + payload.n);
@@ -149,6 +151,18 @@ enum err ws_add_frame(struct buf *b, enum ws_opcode opcode,
 	}
 	b->len += n + payload.n;
 	return ERR_OK;
+}
+
+enum err ws_add_frame(struct buf *b, enum ws_opcode opcode,
+		      struct slice payload, bool masked)
+{
+	return add_frame(b, 0, opcode, payload, masked);
+}
+
+enum err ws_add_deflated(struct buf *b, enum ws_opcode opcode,
+			 struct slice payload, bool masked)
+{
+	return add_frame(b, RSV_DEFLATED, opcode, payload, masked);
 }
 
 /* At most REASON_MAX bytes, without cutting a character in two. */

@@ -7,7 +7,8 @@
  *
  * An idle receiver owns no memory: wslay's 4 KiB frame context is borrowed
  * from a `struct ws_pool` only while a frame is incomplete, and a message
- * buffer exists only while a message is.
+ * buffer exists only while a message is. So it is with the 40 KiB that inflate
+ * a compressed message, unless the peer refers to its earlier messages.
  */
 #ifndef SERVERS_WIRE_WEBSOCKET_H
 #define SERVERS_WIRE_WEBSOCKET_H
@@ -68,6 +69,12 @@ void ws_mask(uint8_t *bytes, size_t n, const uint8_t mask[4], uint64_t offset);
 /* Appends a whole unfragmented frame; masks with a fresh key if `masked`. */
 MUST_USE enum err ws_add_frame(struct buf *b, enum ws_opcode opcode,
 			       struct slice payload, bool masked);
+/*
+ * The same for a message of text or binary that permessage-deflate has
+ * compressed (deflate.h): the first reserved bit says so.
+ */
+MUST_USE enum err ws_add_deflated(struct buf *b, enum ws_opcode opcode,
+				  struct slice payload, bool masked);
 /* Appends a close frame; `reason` is cut at 123 bytes on a character. */
 MUST_USE enum err ws_add_close(struct buf *b, unsigned code,
 			       struct slice reason, bool masked);
@@ -81,7 +88,7 @@ size_t ws_peek_plain(struct slice bytes, enum ws_opcode *opcode,
 		     struct slice *payload);
 
 /* Frames in */
-struct ws_pool; /* spare parser contexts of one loop */
+struct ws_pool; /* spare parser contexts and inflaters of one loop */
 struct ws_pool *ws_pool_new(void);
 void ws_pool_free(struct ws_pool *p);
 
@@ -98,22 +105,35 @@ struct ws_events {
 };
 
 struct ws_receiver {
-	struct ws_parser *parser; /* borrowed from the pool, or NULL */
-	struct buf message;	  /* of a message still incomplete */
+	struct ws_parser *parser;  /* borrowed from the pool, or NULL */
+	struct buf message;	   /* of a message still incomplete */
+	struct inflater *inflater; /* of a compressed message, or NULL */
 	struct utf8 utf8;
-	uint8_t opcode; /* of the message in progress, 0 if none */
-	bool server;	/* we are the server: frames MUST be masked */
-	bool closed;	/* a close frame came or the feed failed: ignore all */
+	uint8_t opcode;	    /* of the message in progress, 0 if none */
+	bool server;	    /* we are the server: frames MUST be masked */
+	bool closed;	    /* a close came or the feed failed: ignore all */
+	bool deflate;	    /* messages may be compressed (RFC 7692) */
+	bool keeps_context; /* ... and refer to earlier ones */
+	bool compressed;    /* the message in progress is */
 };
 
 /* `limit`: the largest message in bytes. `server` says which role is ours. */
 void ws_receiver_init(struct ws_receiver *r, bool server, size_t limit);
+/*
+ * permessage-deflate was agreed: from now on messages may be compressed. The
+ * limit counts their inflated bytes, and UTF-8 is looked for in these. With
+ * `keeps_context` the receiver owns an inflater from the first compressed
+ * message until its release.
+ */
+void ws_receiver_deflate(struct ws_receiver *r, bool keeps_context);
 void ws_receiver_release(struct ws_receiver *r, struct ws_pool *pool);
 /*
  * Feeds bytes cut anywhere. On ERR_OK all were consumed. On failure
  * *close_code is what the close frame must say: 1002 (ERR_PROTO), 1007
- * (ERR_UTF8), 1009 (ERR_LIMIT), and *why a static sentence for its reason;
- * the receiver then ignores all further bytes.
+ * (ERR_UTF8, and ERR_PROTO for what does not inflate: RFC 7692 names no code,
+ * and "data not consistent with the type" fits), 1009 (ERR_LIMIT), 1011
+ * (ERR_NOMEM), and *why a static sentence for its reason; the receiver then
+ * ignores all further bytes.
  */
 MUST_USE enum err ws_receiver_feed(struct ws_receiver *r, struct ws_pool *pool,
 				   struct slice bytes,

@@ -3,16 +3,36 @@
 
 #include <string.h>
 
+#define RSV_ALL 0x70
+#define RSV_DEFLATED 0x40
+#define DEFLATED_SLACK 4096
+
 static enum err refuse(const char **why, const char *text)
 {
 	*why = text;
 	return ERR_PROTO;
 }
 
-/* permessage-deflate would permit the first reserved bit of a data frame. */
-static enum err judge_first(uint8_t byte, bool in_message, const char **why)
+/*
+ * permessage-deflate permits the first reserved bit, on the first frame of a
+ * message only (RFC 7692 section 6).
+ */
+static bool reserved_bits_fit(uint8_t byte, bool deflate)
 {
-	if (byte & 0x70)
+	const uint8_t opcode = byte & 0xf;
+
+	if (!(byte & RSV_ALL))
+		return true;
+	return deflate && (byte & RSV_ALL) == RSV_DEFLATED &&
+	       (opcode == WS_TEXT || opcode == WS_BINARY);
+}
+
+static enum err judge_first(uint8_t byte, const struct ws_head_rules *rules,
+			    const char **why)
+{
+	const bool in_message = rules->in_message;
+
+	if (!reserved_bits_fit(byte, rules->deflate))
 		return refuse(why, "reserved bits are set");
 	switch (byte & 0xf) {
 	case WS_CONTINUATION:
@@ -84,6 +104,15 @@ static enum err judge_length(const uint8_t *p, size_t n, uint64_t max,
 	return ERR_OK;
 }
 
+/*
+ * A compressor at its worst makes 9 bits of a byte, and may flush now and
+ * then: what is longer by more than this can only be meant badly.
+ */
+static uint64_t deflated_max(uint64_t inflated_max)
+{
+	return inflated_max + inflated_max / 8 + DEFLATED_SLACK;
+}
+
 enum err ws_head_read(const uint8_t *p, size_t n,
 		      const struct ws_head_rules *rules, struct ws_head *h,
 		      const char **why)
@@ -92,16 +121,22 @@ enum err ws_head_read(const uint8_t *p, size_t n,
 
 	if (n < 1)
 		return ERR_AGAIN;
-	e = judge_first(p[0], rules->in_message, why);
+	e = judge_first(p[0], rules, why);
 	if (e != ERR_OK)
 		return e;
 	h->opcode = p[0] & 0xf;
 	h->fin = p[0] & 0x80;
+	h->compressed = p[0] & RSV_DEFLATED ||
+			(rules->compressed && h->opcode == WS_CONTINUATION);
 	if (n < 2)
 		return ERR_AGAIN;
 	e = judge_second(h->opcode, p[1], rules->masked, why);
 	if (e == ERR_OK)
-		e = judge_length(p, n, rules->payload_max, h, why);
+		e = judge_length(p, n,
+				 h->compressed
+					 ? deflated_max(rules->payload_max)
+					 : rules->payload_max,
+				 h, why);
 	if (e != ERR_OK || !rules->masked)
 		return e;
 	if (n - h->size < sizeof(h->mask))

@@ -20,15 +20,19 @@ struct ws_head {
 	uint8_t size; /* of the head itself */
 	uint8_t opcode;
 	bool fin;
+	bool compressed; /* a data frame of a compressed message */
 	uint64_t payload;
 	uint8_t mask[4]; /* when frames are masked */
 };
 
 /* What a frame must keep to at this point of the stream. */
 struct ws_head_rules {
-	bool masked;	      /* frames must be masked, or must not */
-	bool in_message;      /* a fragmented message is unfinished */
-	uint64_t payload_max; /* of a data frame */
+	bool masked;	 /* frames must be masked, or must not */
+	bool in_message; /* a fragmented message is unfinished */
+	bool deflate;	 /* messages may be compressed */
+	bool compressed; /* ... and the unfinished one is */
+	/* Of a data frame; somewhat more of one that is compressed. */
+	uint64_t payload_max;
 };
 
 /*

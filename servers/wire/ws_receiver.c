@@ -5,39 +5,17 @@
  * the cut was. wslay tells about a frame's head only together with its first
  * payload byte and checks half of it, so the head is collected and judged here
  * as it arrives, and a peer's mistake is answered at the byte that makes it.
+ * A compressed message is inflated as its bytes arrive, so that only what it
+ * inflates to is ever kept.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <wslay/wslay.h>
 
 #include "servers/base/check.h"
+#include "servers/wire/deflate.h"
 #include "servers/wire/websocket.h"
 #include "servers/wire/ws_head.h"
-
-#define POOL_SPARES 8
-#define SCRATCH_BYTES 65536 /* as much as one read of a socket gives */
-
-struct ws_parser {
-	struct ws_parser *next; /* in the pool */
-	wslay_frame_context_ptr wslay;
-	const uint8_t *in; /* what wslay's read gets next */
-	size_t in_n;
-	uint8_t bytes[WS_HEADER_MAX]; /* the head so far */
-	uint8_t bytes_n;
-	bool has_head;
-	bool broken; /* wslay refused what it read */
-	struct ws_head head;
-	uint64_t left; /* payload bytes still to come */
-	uint8_t control[WS_CONTROL_MAX];
-	uint8_t control_n;
-};
-
-struct ws_pool {
-	struct ws_parser *spare;
-	unsigned spares;
-	bool scratch_taken; /* by a callback further up the stack */
-	uint8_t scratch[SCRATCH_BYTES];
-};
+#include "servers/wire/ws_pool.h"
 
 /* One call of ws_receiver_feed(). */
 struct feed {
@@ -47,92 +25,8 @@ struct feed {
 	void *arg;
 	const uint8_t *p, *end;
 	const char *why;
+	unsigned code; /* when the error alone does not say it */
 };
-
-/* --- Parsers and their pool ----------------------------------------------- */
-
-static ssize_t give_bytes(uint8_t *into, size_t n, int flags, void *arg)
-{
-	struct ws_parser *parser = arg;
-
-	(void)flags;
-	if (parser->in_n == 0)
-		return -1; /* wslay takes it as: nothing to read yet */
-	if (n > parser->in_n)
-		n = parser->in_n;
-	memcpy(into, parser->in, n);
-	parser->in += n;
-	parser->in_n -= n;
-	return (ssize_t)n;
-}
-
-static struct ws_parser *parser_new(void)
-{
-	const struct wslay_frame_callbacks calls = {.recv_callback =
-							    give_bytes};
-	struct ws_parser *parser = xcalloc(1, sizeof(*parser));
-
-	CHECK(wslay_frame_context_init(&parser->wslay, &calls, parser) == 0);
-	return parser;
-}
-
-static void parser_free(struct ws_parser *parser)
-{
-	if (!parser)
-		return;
-	wslay_frame_context_free(parser->wslay);
-	free(parser);
-}
-
-static struct ws_parser *pool_take(struct ws_pool *pool)
-{
-	struct ws_parser *parser = pool->spare;
-
-	if (!parser)
-		return parser_new();
-	pool->spare = parser->next;
-	pool->spares--;
-	parser->next = NULL;
-	return parser;
-}
-
-/*
- * wslay cannot be told to forget half a frame, so only a parser that has seen
- * the last byte of one, or no byte of the next, is worth keeping.
- */
-static void pool_give(struct ws_pool *pool, struct ws_parser *parser)
-{
-	bool clean = parser->left == 0 && parser->in_n == 0 && !parser->broken;
-
-	if (!clean || pool->spares == POOL_SPARES) {
-		parser_free(parser);
-		return;
-	}
-	parser->bytes_n = 0;
-	parser->has_head = false;
-	parser->control_n = 0;
-	parser->next = pool->spare;
-	pool->spare = parser;
-	pool->spares++;
-}
-
-struct ws_pool *ws_pool_new(void)
-{
-	return xcalloc(1, sizeof(struct ws_pool));
-}
-
-void ws_pool_free(struct ws_pool *p)
-{
-	if (!p)
-		return;
-	while (p->spare) {
-		struct ws_parser *next = p->spare->next;
-
-		parser_free(p->spare);
-		p->spare = next;
-	}
-	free(p);
-}
 
 /* --- Judging -------------------------------------------------------------- */
 
@@ -166,14 +60,16 @@ static enum err judge_close(struct feed *f, struct slice payload)
 	return ERR_OK;
 }
 
-static enum err judge_head(struct feed *f, const uint8_t *p, size_t n,
-			   struct ws_head *h)
+static inline enum err judge_head(struct feed *f, const uint8_t *p, size_t n,
+				  struct ws_head *h)
 {
-	const struct buf *message = &f->r->message;
+	const struct ws_receiver *r = f->r;
 	const struct ws_head_rules rules = {
-		.masked = f->r->server,
-		.in_message = f->r->opcode != 0,
-		.payload_max = message->limit - message->len,
+		.masked = r->server,
+		.in_message = r->opcode != 0,
+		.deflate = r->deflate,
+		.compressed = r->compressed,
+		.payload_max = r->message.limit - r->message.len,
 	};
 
 	return ws_head_read(p, n, &rules, h, &f->why);
@@ -218,6 +114,7 @@ static enum err deliver_message(struct feed *f)
 
 	buf_init(&r->message, whole.limit);
 	r->opcode = 0;
+	r->compressed = false;
 	e = deliver(f, opcode,
 		    whole.len > 0 ? buf_slice(&whole) : slice_of("", 0));
 	buf_release(&whole);
@@ -229,13 +126,68 @@ static void message_start(struct ws_receiver *r, const struct ws_head *h)
 	if (h->opcode == WS_CONTINUATION)
 		return;
 	r->opcode = h->opcode;
+	r->compressed = h->compressed;
 	utf8_init(&r->utf8);
+}
+
+/*
+ * What was inflated behind `from` is judged before the inflater's own verdict
+ * `e`, so that the first mistake decides however the bytes were cut.
+ */
+static enum err judge_inflated(struct feed *f, size_t from, enum err e)
+{
+	struct ws_receiver *r = f->r;
+	const size_t n = r->message.len - from;
+
+	if (r->opcode == WS_TEXT && n > 0 &&
+	    !utf8_feed(&r->utf8, r->message.data + from, n))
+		return fail(f, ERR_UTF8, "text is not UTF-8");
+	switch (e) {
+	case ERR_OK:
+		return ERR_OK;
+	case ERR_LIMIT:
+		return fail(f, ERR_LIMIT, "message is too big");
+	case ERR_NOMEM:
+		return fail(f, ERR_NOMEM, "out of memory");
+	default:
+		f->code = WS_CLOSE_INVALID;
+		return fail(f, ERR_PROTO, "compressed data is corrupt");
+	}
+}
+
+static enum err inflate_add(struct feed *f, const uint8_t *p, size_t n)
+{
+	struct ws_receiver *r = f->r;
+	const size_t from = r->message.len;
+
+	if (!r->inflater)
+		r->inflater = ws_pool_take_inflater(f->pool);
+	return judge_inflated(
+		f, from,
+		inflater_add(r->inflater, slice_of(p, n), &r->message));
+}
+
+static enum err inflate_end(struct feed *f)
+{
+	struct ws_receiver *r = f->r;
+	enum err e;
+
+	if (!r->inflater)
+		r->inflater = ws_pool_take_inflater(f->pool);
+	e = judge_inflated(f, r->message.len, inflater_end(r->inflater));
+	if (e == ERR_OK && !r->keeps_context) {
+		ws_pool_give_inflater(f->pool, r->inflater);
+		r->inflater = NULL;
+	}
+	return e;
 }
 
 static enum err message_add(struct feed *f, const uint8_t *p, size_t n)
 {
 	struct ws_receiver *r = f->r;
 
+	if (r->compressed)
+		return inflate_add(f, p, n);
 	if (r->opcode == WS_TEXT && !utf8_feed(&r->utf8, p, n))
 		return fail(f, ERR_UTF8, "text is not UTF-8");
 	if (buf_add(&r->message, p, n) != ERR_OK)
@@ -247,9 +199,14 @@ static enum err message_add(struct feed *f, const uint8_t *p, size_t n)
 static enum err message_end(struct feed *f, bool fin)
 {
 	struct ws_receiver *r = f->r;
+	enum err e = ERR_OK;
 
 	if (!fin)
 		return ERR_OK;
+	if (r->compressed)
+		e = inflate_end(f);
+	if (e != ERR_OK)
+		return e;
 	if (r->opcode == WS_TEXT && !utf8_complete(&r->utf8))
 		return fail(f, ERR_UTF8, "text is not UTF-8");
 	return deliver_message(f);
@@ -266,7 +223,7 @@ static enum err take_payload(struct feed *f, const struct ws_head *h,
 
 	if (ws_opcode_is_control(h->opcode))
 		return deliver_control(f, h->opcode, slice_of(p, n));
-	if (h->fin && h->opcode != WS_CONTINUATION) {
+	if (h->fin && h->opcode != WS_CONTINUATION && !h->compressed) {
 		if (h->opcode == WS_TEXT && !utf8_valid(p, n))
 			return fail(f, ERR_UTF8, "text is not UTF-8");
 		return deliver(f, h->opcode, slice_of(p, n));
@@ -301,7 +258,7 @@ static bool fits_whole(const struct feed *f, const struct ws_head *h)
 	if (h->payload > have)
 		return false;
 	return !f->r->server ||
-	       (h->payload <= SCRATCH_BYTES && !f->pool->scratch_taken);
+	       (h->payload <= WS_SCRATCH_BYTES && !f->pool->scratch_taken);
 }
 
 /* --- Cut frames ----------------------------------------------------------- */
@@ -317,7 +274,7 @@ static enum err finish_cut(struct feed *f)
 
 	memcpy(control, parser->control, n);
 	r->parser = NULL;
-	pool_give(f->pool, parser);
+	ws_pool_give_parser(f->pool, parser);
 	if (ws_opcode_is_control(h.opcode))
 		return deliver_control(f, h.opcode, slice_of(control, n));
 	return message_end(f, h.fin);
@@ -414,7 +371,7 @@ static enum err feed_frame(struct feed *f)
 		return take_whole(f, &h);
 	if (e != ERR_OK && e != ERR_AGAIN)
 		return e;
-	f->r->parser = pool_take(f->pool);
+	f->r->parser = ws_pool_take_parser(f->pool);
 	return feed_cut(f);
 }
 
@@ -427,16 +384,25 @@ void ws_receiver_init(struct ws_receiver *r, bool server, size_t limit)
 	utf8_init(&r->utf8);
 }
 
+void ws_receiver_deflate(struct ws_receiver *r, bool keeps_context)
+{
+	r->deflate = true;
+	r->keeps_context = keeps_context;
+}
+
 void ws_receiver_release(struct ws_receiver *r, struct ws_pool *pool)
 {
 	if (r->parser) {
 		struct ws_parser *parser = r->parser;
 
 		r->parser = NULL;
-		pool_give(pool, parser);
+		ws_pool_give_parser(pool, parser);
 	}
+	ws_pool_give_inflater(pool, r->inflater);
+	r->inflater = NULL;
 	buf_release(&r->message);
 	r->opcode = 0;
+	r->compressed = false;
 	r->closed = true;
 }
 
@@ -447,6 +413,8 @@ static unsigned code_of(enum err e)
 		return WS_CLOSE_INVALID;
 	case ERR_LIMIT:
 		return WS_CLOSE_TOO_BIG;
+	case ERR_NOMEM:
+		return WS_CLOSE_INTERNAL;
 	default:
 		return WS_CLOSE_PROTOCOL;
 	}
@@ -473,7 +441,7 @@ enum err ws_receiver_feed(struct ws_receiver *r, struct ws_pool *pool,
 	if (e == ERR_OK || e == ERR_AGAIN)
 		return ERR_OK;
 	ws_receiver_release(r, pool);
-	*close_code = code_of(e);
+	*close_code = f.code != 0 ? f.code : code_of(e);
 	*why = f.why;
 	return e;
 }
