@@ -9,7 +9,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "servers/app/echo.h"
 #include "servers/app/relay.h"
+#include "servers/app/workshop.h"
 #include "servers/base/check.h"
 #include "servers/base/log.h"
 #include "servers/core/backend.h"
@@ -27,7 +29,8 @@ static const struct backend_ops *const all_backends[] = {
 	&backend_longpoll,
 	&backend_sse,
 };
-static const struct app_ops *const all_apps[] = {&app_relay};
+static const struct app_ops *const all_apps[] = {&app_relay, &app_workshop,
+						 &app_echo};
 
 #define BACKEND_COUNT ARRAY_SIZE(all_backends)
 /* Descriptors that are not connections: epoll, timers, log, the reserve. */
@@ -180,6 +183,7 @@ static void fill_backend_options(const struct server_options *o,
 	b->ping_interval_ms = (uint64_t)o->ping_interval;
 	b->ping_timeout_ms = (uint64_t)o->ping_timeout;
 	b->max_payload = (uint64_t)o->max_payload;
+	b->max_chunked = (uint64_t)o->max_chunked;
 	b->upgrade_timeout_ms = (uint64_t)o->upgrade_timeout;
 	b->connect_timeout_ms = (uint64_t)o->connect_timeout;
 	b->close_timeout_ms = (uint64_t)o->close_timeout;
@@ -205,12 +209,28 @@ static enum err start_http(struct server *s, const struct server_options *o)
 	return http_new(s->loop, &h, &s->http);
 }
 
+static enum err choose_slow(const char *name, enum slow_policy *out,
+			    char *message, size_t size)
+{
+	size_t used;
+
+	if (slow_parse(name, out))
+		return ERR_OK;
+	used = (size_t)snprintf(message, size, "--slow: expected one of");
+	for (int i = 0; i < SLOW_COUNT; i++)
+		used += (size_t)snprintf(message + used, size - used, " %s",
+					 slow_name((enum slow_policy)i));
+	snprintf(message + used, size - used, ", got \"%.64s\"", name);
+	return ERR_USAGE;
+}
+
 static void start_hub(struct server *s, const struct server_options *o,
-		      const struct app_ops *app)
+		      enum slow_policy slow, const struct app_ops *app)
 {
 	struct hub_options h = {
 		.queue = {.messages = (uint32_t)o->queue_messages,
 			  .bytes = (uint64_t)o->queue_bytes},
+		.slow = slow,
 		.history = {.history_messages = (uint32_t)o->history_messages,
 			    .history_bytes = (uint64_t)o->history_bytes},
 		.room_retention_ms = (uint64_t)o->room_retention,
@@ -277,6 +297,7 @@ enum err server_new(const struct server_options *o, char *message,
 		    unsigned message_size, struct server **out)
 {
 	bool chosen[BACKEND_COUNT] = {false};
+	enum slow_policy slow = SLOW_DISCONNECT;
 	const struct app_ops *app = NULL;
 	struct server *s = xcalloc(1, sizeof(*s));
 	enum err e = ERR_USAGE;
@@ -291,6 +312,7 @@ enum err server_new(const struct server_options *o, char *message,
 	    choose_transports(o->transports, &s->backend_options, message,
 			      message_size) ||
 	    choose_app(o->app, &app, message, message_size) ||
+	    choose_slow(o->slow, &slow, message, message_size) ||
 	    choose_namespaces(s, o->namespaces, message, message_size))
 		goto fail;
 	e = loop_new(&clock_monotonic, &s->loop);
@@ -303,7 +325,7 @@ enum err server_new(const struct server_options *o, char *message,
 	if (e != ERR_OK)
 		goto fail;
 	/* The order of the three makes the order of the tick: see http.h. */
-	start_hub(s, o, app);
+	start_hub(s, o, slow, app);
 	start_backends(s, chosen);
 	e = http_start(s->http);
 	if (e != ERR_OK)

@@ -20,9 +20,10 @@ struct server_options {
 	const char *ws_path;
 	int64_t port;
 	int64_t max_connections; /* 0: from the descriptor limit */
-	int64_t ping_interval, ping_timeout, max_payload;
+	int64_t ping_interval, ping_timeout, max_payload, max_chunked;
 	int64_t upgrade_timeout, connect_timeout, close_timeout, retry;
 	int64_t head_timeout, body_timeout, idle_timeout;
+	const char *slow; /* the policy's name */
 	int64_t queue_bytes, queue_messages;
 	int64_t history_messages, history_bytes, room_retention;
 	int64_t max_rooms, max_rooms_per_session;

@@ -5,6 +5,7 @@ const struct backend_options backend_defaults = {
 	.ping_interval_ms = 25000,
 	.ping_timeout_ms = 20000,
 	.max_payload = 1000000,
+	.max_chunked = 64 * 1024 * 1024,
 	.upgrade_timeout_ms = 10000,
 	.connect_timeout_ms = 45000,
 	.close_timeout_ms = 5000,

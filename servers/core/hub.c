@@ -15,6 +15,7 @@
 
 const struct hub_options hub_defaults = {
 	.queue = {.messages = 2048, .bytes = 2 * 1024 * 1024},
+	.slow = SLOW_DISCONNECT,
 	.history = {.history_messages = 256, .history_bytes = 256 * 1024},
 	.room_retention_ms = 120000,
 	.max_rooms = 65536,

@@ -30,6 +30,7 @@
 #include "servers/core/outq.h"
 #include "servers/core/room.h"
 #include "servers/core/session.h"
+#include "servers/core/slow.h"
 #include "servers/core/transport.h"
 
 #define HUB_SLICE_NS 4000000
@@ -37,6 +38,7 @@
 
 struct hub_options {
 	struct outq_limits queue;   /* per transport */
+	enum slow_policy slow;	    /* when that is full */
 	struct room_limits history; /* per room */
 	uint64_t room_retention_ms;
 	uint32_t max_rooms; /* in all */

@@ -4,6 +4,27 @@
 #include "servers/base/check.h"
 #include "servers/core/msg.h"
 
+/*
+ * What a frame has besides names and data: keys, numbers, a header; and what
+ * the allocator adds to message and frame.
+ */
+#define MSG_FRAME_OVERHEAD 224
+
+/*
+ * What m costs as long as a queue or a history holds it, for their bounds: its
+ * own memory and one frame, as if it were encoded. An estimate: the frame of
+ * binary data in a format of JSON is a third larger than said here, and what
+ * several formats have encoded is counted once.
+ */
+static uint32_t msg_cost(const struct msg *m)
+{
+	size_t text = m->nsp.n + m->room.n + m->event.n + m->from.n + m->data.n;
+	size_t frame = m->kind == MSG_BYTES ? 0 : MSG_FRAME_OVERHEAD + text;
+	size_t cost = sizeof(*m) + text + frame;
+
+	return cost < UINT32_MAX ? (uint32_t)cost : UINT32_MAX;
+}
+
 /* Copies `text` to *at, which moves on, and returns where it went. */
 static struct slice msg_copy(char **at, struct slice text)
 {
@@ -29,7 +50,6 @@ struct msg *msg_new_event(const struct msg_event *e)
 	m = xmalloc(size);
 	*m = (struct msg){.refs = 1, .kind = MSG_EVENT};
 	m->flags = (uint8_t)e->flags;
-	m->size = (uint32_t)size;
 	m->epoch = "";
 	at = (char *)(m + 1);
 	m->nsp = msg_copy(&at, e->nsp);
@@ -37,6 +57,7 @@ struct msg *msg_new_event(const struct msg_event *e)
 	m->event = msg_copy(&at, e->event);
 	m->from = msg_copy(&at, e->from);
 	m->data = msg_copy(&at, data);
+	m->size = msg_cost(m);
 	return m;
 }
 
@@ -50,9 +71,9 @@ struct msg *msg_new_private(enum msg_kind kind, struct slice payload,
 	CHECK(kind != MSG_EVENT);
 	*m = (struct msg){.refs = 1, .kind = (uint8_t)kind};
 	m->flags = (uint8_t)flags;
-	m->size = (uint32_t)size;
 	m->epoch = "";
 	m->data = msg_copy(&at, payload);
+	m->size = msg_cost(m);
 	return m;
 }
 

@@ -8,7 +8,8 @@
  * WebSocket. The other kinds are addressed to one transport: MSG_TEXT and
  * MSG_BINARY are payloads that the transport's format frames (an answer of the
  * raw dialect, an Engine.IO packet), MSG_BYTES are bytes for exactly one
- * format, sent as they are (a pong frame, an SSE comment).
+ * format, sent as they are (a pong frame, an SSE comment), MSG_GAP tells what
+ * will not come (see gap.h).
  *
  * References are counted without atomics: everything hangs on one loop.
  */
@@ -29,7 +30,7 @@ enum wire_format {
 	FORMAT_COUNT,
 };
 
-enum msg_kind { MSG_EVENT, MSG_TEXT, MSG_BINARY, MSG_BYTES };
+enum msg_kind { MSG_EVENT, MSG_TEXT, MSG_BINARY, MSG_BYTES, MSG_GAP };
 
 enum msg_flags {
 	MSG_VOLATILE = 1, /* may be dropped for those not writable */
@@ -43,9 +44,12 @@ struct msg {
 	uint32_t refs;
 	uint8_t kind;
 	uint8_t flags;
-	uint32_t size;	   /* for accounting: payload plus a fixed overhead */
+	uint32_t size;	   /* for accounting: its memory and one frame's */
 	uint64_t seq;	   /* number in its room, from 1 */
-	uint64_t position; /* number on this node, from 1; 0: of no room */
+	union {
+		uint64_t position; /* number on this node, from 1; 0: of no room */
+		uint64_t first;	   /* of a gap, whose last number is seq */
+	};
 	const char *epoch; /* of the node; outlives every message */
 	struct slice nsp, room, event, from; /* into the message itself */
 	struct slice data;		     /* JSON text or bytes */
@@ -75,6 +79,12 @@ static inline struct msg *msg_ref(struct msg *m)
 {
 	m->refs++;
 	return m;
+}
+
+/* Whether a queue may leave m out: a published event, whose loss has a number. */
+static inline bool msg_droppable(const struct msg *m)
+{
+	return m->kind == MSG_EVENT && m->seq;
 }
 
 /*

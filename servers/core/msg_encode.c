@@ -2,6 +2,7 @@
 /* The wire forms of a message: once per format, for every receiver. */
 #include "servers/base/buf.h"
 #include "servers/base/check.h"
+#include "servers/core/gap.h"
 #include "servers/core/msg.h"
 #include "servers/wire/engineio.h"
 #include "servers/wire/envelope.h"
@@ -172,6 +173,26 @@ static void encode_eio_ws(struct buf *b, const struct msg *m)
 		must(ws_add_frame(b, WS_BINARY, m->data, false));
 }
 
+static void encode(struct buf *b, const struct msg *m, enum wire_format format)
+{
+	switch (format) {
+	case FORMAT_WS:
+		encode_ws(b, m);
+		break;
+	case FORMAT_SSE:
+		encode_sse(b, m);
+		break;
+	case FORMAT_EIO_POLLING:
+		encode_eio_polling(b, m);
+		break;
+	case FORMAT_EIO_WS:
+		encode_eio_ws(b, m);
+		break;
+	case FORMAT_COUNT:
+		break;
+	}
+}
+
 struct slice msg_encode(struct msg *m, enum wire_format format)
 {
 	struct slice *frame = &m->frames[format];
@@ -186,22 +207,10 @@ struct slice msg_encode(struct msg *m, enum wire_format format)
 		return *frame;
 	}
 	buf_init(&b, BUF_UNLIMITED);
-	switch (format) {
-	case FORMAT_WS:
-		encode_ws(&b, m);
-		break;
-	case FORMAT_SSE:
-		encode_sse(&b, m);
-		break;
-	case FORMAT_EIO_POLLING:
-		encode_eio_polling(&b, m);
-		break;
-	case FORMAT_EIO_WS:
-		encode_eio_ws(&b, m);
-		break;
-	case FORMAT_COUNT:
-		break;
-	}
+	if (m->kind == MSG_GAP)
+		gap_add(&b, m, format);
+	else
+		encode(&b, m, format);
 	CHECK(b.len > 0);
 	/* Histories keep frames for long: give back what growing left over. */
 	bytes = buf_detach(&b, &frame->n);

@@ -17,10 +17,10 @@ void outq_release(struct outq *q)
 	outq_drop(q, q->count);
 }
 
-static bool outq_fits(const struct outq *q, const struct outq_limits *limits,
-		      const struct msg *m)
+bool outq_fits(const struct outq *q, const struct outq_limits *limits,
+	       const struct msg *m)
 {
-	uint64_t share = m->kind == MSG_EVENT ? 1 : 2;
+	uint64_t share = msg_droppable(m) ? 1 : 2;
 
 	/* The last message of a link always fits: it is what ends a flood. */
 	if (!q->count || (m->flags & MSG_CLOSES))
@@ -76,6 +76,36 @@ unsigned outq_drop(struct outq *q, unsigned n)
 		q->head = 0;
 	}
 	return events;
+}
+
+/* Moves the shorter side, so that near either end it costs little. */
+void outq_remove(struct outq *q, uint32_t i)
+{
+	struct msg *m = outq_at(q, i);
+
+	CHECK(i < q->count && q->count > 1 && !(i == 0 && q->offset));
+	if (i < q->count / 2) {
+		for (; i > 0; i--)
+			*outq_place(q, i) = outq_at(q, i - 1);
+		q->head = (q->head + 1) & (q->cap - 1);
+	} else {
+		for (; i + 1 < q->count; i++)
+			*outq_place(q, i) = outq_at(q, i + 1);
+	}
+	q->count--;
+	q->bytes -= m->size;
+	msg_unref(m);
+}
+
+void outq_cut(struct outq *q, uint32_t count)
+{
+	CHECK(count > 0 && count <= q->count);
+	while (q->count > count) {
+		struct msg *m = outq_at(q, --q->count);
+
+		q->bytes -= m->size;
+		msg_unref(m);
+	}
 }
 
 unsigned outq_advance(struct outq *q, enum wire_format format, size_t sent)

@@ -26,6 +26,11 @@ struct outq {
 	uint64_t bytes; /* sum of msg->size */
 };
 
+/*
+ * Both bounds count everything queued; `bytes` counts a message as its payload
+ * and its frame (see msg->size), as if nobody else held it.
+ */
+
 struct outq_limits {
 	uint32_t messages;
 	uint64_t bytes;
@@ -35,11 +40,11 @@ void outq_init(struct outq *q);
 void outq_release(struct outq *q); /* drops the references */
 
 /*
- * Appends a reference of its own. ERR_LIMIT when an event would exceed the
- * limits (the queue is unchanged); private messages are bounded by twice the
- * limits, so that a slow reader of events still gets its answers but a flood
- * of pings cannot grow memory. An empty queue takes any one message, and a
- * message with MSG_CLOSES is always taken.
+ * Appends a reference of its own. ERR_LIMIT when a published event would
+ * exceed the limits (the queue is unchanged); what is addressed to one
+ * transport is bounded by twice the limits, so that a slow reader of events
+ * still gets its answers but a flood of pings cannot grow memory. An empty
+ * queue takes any one message, and a message with MSG_CLOSES is always taken.
  */
 MUST_USE enum err outq_push(struct outq *q, const struct outq_limits *limits,
 			    struct msg *m);
@@ -51,12 +56,31 @@ MUST_USE enum err outq_push(struct outq *q, const struct outq_limits *limits,
 unsigned outq_advance(struct outq *q, enum wire_format format, size_t sent);
 /* Drops the first n messages, which were sent whole. */
 unsigned outq_drop(struct outq *q, unsigned n);
+/*
+ * Takes the i-th message out, which is not the only one, and not the first
+ * when part of that is sent.
+ */
+void outq_remove(struct outq *q, uint32_t i);
+/* Leaves only the first `count` messages, at least one. */
+void outq_cut(struct outq *q, uint32_t count);
+
+/* Whether outq_push() would take m. */
+bool outq_fits(const struct outq *q, const struct outq_limits *limits,
+	       const struct msg *m);
 
 /* The i-th message from the front. */
 static inline struct msg *outq_at(const struct outq *q, uint32_t i)
 {
 	return q->ring ? q->ring[(q->head + i) & (q->cap - 1)]
 		       : q->few[(q->head + i) & (OUTQ_INLINE - 1)];
+}
+
+/* Where that is. Who puts another one there keeps `bytes` right. */
+static inline struct msg **outq_place(struct outq *q, uint32_t i)
+{
+	struct msg **at = q->ring ? q->ring : q->few;
+
+	return &at[(q->head + i) & (q->cap - 1)];
 }
 
 /* Puts m, a reference that the queue takes over, where there is a place. */

@@ -11,8 +11,10 @@ static struct msg *event(void)
 			      .room = SLICE("r"),
 			      .event = SLICE("e"),
 			      .data = SLICE("1")};
+	struct msg *m = msg_new_event(&e);
 
-	return msg_new_event(&e);
+	m->seq = 1; /* published: see msg_droppable() */
+	return m;
 }
 
 static struct msg *bytes(const char *text, unsigned flags)
@@ -111,6 +113,50 @@ Test(core, queue_refuses_events_beyond_its_bytes)
 	outq_release(&q);
 	msg_unref(m);
 	msg_unref(pong);
+}
+
+Test(core, queue_loses_a_message_in_the_middle)
+{
+	struct msg *all[8];
+	struct outq q;
+
+	/* Whatever is removed, wherever the ring's head is. */
+	for (uint32_t at = 0; at < 8; at++) {
+		for (uint32_t head = 0; head < 16; head++) {
+			outq_init(&q);
+			for (uint32_t i = 0; i < 8; i++)
+				all[i] = event();
+			/* Three in a queue of two make a ring. */
+			for (uint32_t i = 0; i < 3; i++)
+				cr_assert_eq(outq_push(&q, &roomy, all[i]),
+					     ERR_OK);
+			for (uint32_t i = 0; i < head; i++) {
+				cr_assert_eq(outq_push(&q, &roomy, all[0]),
+					     ERR_OK);
+				cr_assert_eq(outq_drop(&q, 1), 1);
+			}
+			for (uint32_t i = 0; i < 8; i++)
+				cr_assert_eq(outq_push(&q, &roomy, all[i]),
+					     ERR_OK);
+			outq_drop(&q, 3);
+			cr_assert_not_null(q.ring);
+			outq_remove(&q, at);
+			cr_assert_eq(q.count, 7);
+			cr_assert_eq(q.bytes, 7 * (uint64_t)all[0]->size);
+			cr_assert_eq(all[at]->refs, 1);
+			for (uint32_t i = 0; i < 7; i++)
+				cr_assert_eq(outq_at(&q, i),
+					     all[i < at ? i : i + 1]);
+			outq_cut(&q, 2);
+			cr_assert_eq(q.count, 2);
+			cr_assert_eq(q.bytes, 2 * (uint64_t)all[0]->size);
+			outq_release(&q);
+			for (uint32_t i = 0; i < 8; i++) {
+				cr_assert_eq(all[i]->refs, 1);
+				msg_unref(all[i]);
+			}
+		}
+	}
 }
 
 Test(core, empty_queue_takes_a_message_of_any_size)

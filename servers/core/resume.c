@@ -6,14 +6,11 @@
 #include <stdlib.h>
 
 #include "servers/base/check.h"
+#include "servers/core/gap.h"
 #include "servers/core/hub.h"
 #include "servers/core/nsp.h"
 #include "servers/core/session_rooms.h"
-#include "servers/wire/engineio.h"
 #include "servers/wire/envelope.h"
-#include "servers/wire/json.h"
-#include "servers/wire/socketio.h"
-#include "servers/wire/sse.h"
 
 /* One room's share of a resume. */
 struct resume_room {
@@ -33,11 +30,6 @@ struct resume {
 	size_t messages, gaps;
 	uint64_t bytes;
 };
-
-static void must(enum err e)
-{
-	CHECK(e == ERR_OK);
-}
 
 /* A room may be named twice. */
 static bool resume_has_slot(const struct resume *r, uint32_t slot)
@@ -124,38 +116,14 @@ static bool resume_fits(const struct resume *r)
 	       q->bytes + gap_bytes + r->bytes <= l->bytes;
 }
 
-static void resume_send_gap(struct transport *t, struct slice nsp,
-			    struct slice room, uint64_t from, uint64_t to)
+static void resume_send_gap(const struct session *s,
+			    const struct resume_room *rr)
 {
-	enum msg_kind kind = MSG_TEXT;
-	struct buf object, text;
+	struct msg *gap = gap_new(s->nsp->name, s->rooms[rr->slot].room->name,
+				  rr->from, rr->to);
 
-	buf_init(&object, BUF_UNLIMITED);
-	buf_init(&text, BUF_UNLIMITED);
-	must(envelope_add_gap(&object, room, from, to));
-	switch ((enum wire_format)t->format) {
-	case FORMAT_SSE:
-		kind = MSG_BYTES;
-		must(sse_add_event(&text, slice_of(NULL, 0), SLICE("gap"),
-				   buf_slice(&object)));
-		break;
-	case FORMAT_EIO_POLLING:
-	case FORMAT_EIO_WS:
-		must(buf_add_char(&text, (char)('0' + ENGINEIO_MESSAGE)));
-		must(socketio_encode_head(&text, SOCKETIO_EVENT, 0, nsp, false,
-					  0));
-		must(buf_add_str(&text, "[\"gap\","));
-		must(buf_add_slice(&text, buf_slice(&object)));
-		must(buf_add_char(&text, ']'));
-		break;
-	case FORMAT_WS:
-	case FORMAT_COUNT:
-		must(buf_add_slice(&text, buf_slice(&object)));
-		break;
-	}
-	transport_send_private(t, kind, buf_slice(&text), 0);
-	buf_release(&text);
-	buf_release(&object);
+	transport_send(s->transport, gap);
+	msg_unref(gap);
 }
 
 static int resume_by_position(const void *a, const void *b)
@@ -192,14 +160,16 @@ static void resume_send(const struct resume *r)
 		const struct resume_room *rr = &r->rooms[i];
 
 		if (rr->gap)
-			resume_send_gap(s->transport, s->nsp->name,
-					s->rooms[rr->slot].room->name, rr->from,
-					rr->to);
+			resume_send_gap(s, rr);
 	}
 	resume_replay(r);
 	for (size_t i = 0; i < r->count; i++) {
 		struct membership *ms = &s->rooms[r->rooms[i].slot];
 
+		/* Later numbers than these may be queued before them. */
+		if (r->rooms[i].slot < r->joined_from &&
+		    (r->rooms[i].gap || r->rooms[i].first < r->rooms[i].end))
+			s->transport->reordered = true;
 		if (r->known && r->position < ms->since)
 			ms->since = r->position;
 	}

@@ -38,6 +38,16 @@ static enum err resume(struct fixture *f, uint64_t position, const char *names)
 			  n);
 }
 
+/* A private message's text: a gap is what its frame holds. */
+static struct slice told(struct msg *m)
+{
+	struct slice frame = msg_frame(m, FORMAT_WS);
+	const char *from = memchr(frame.p, '{', frame.n);
+
+	cr_assert_not_null(from);
+	return slice_after(frame, (size_t)(from - frame.p));
+}
+
 /* The positions queued for the session, as text, and the queue emptied. */
 static const char *queued(struct fixture *f)
 {
@@ -54,7 +64,7 @@ static const char *queued(struct fixture *f)
 				       (unsigned long long)m->position);
 		else
 			(void)snprintf(text + at, room, "%.*s ",
-				       SLICE_ARG(m->data));
+				       SLICE_ARG(told(m)));
 	}
 	outq_drop(q, q->count);
 	return text;

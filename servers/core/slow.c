@@ -184,12 +184,13 @@ static void slow_drop_alike(struct slow *s, const struct msg *m)
 		bool counts = slow_same_room(queued, m);
 		bool drop = counts && queued->kind == MSG_EVENT &&
 			    slice_eq(queued->event, m->event);
-		uint64_t seq = queued->kind == MSG_GAP ? queued->first
-						       : queued->seq;
+		uint64_t seq =
+			queued->kind == MSG_GAP ? queued->first : queued->seq;
 
 		*s->dropped += drop;
 		if ((drop || (counts && queued->kind == MSG_GAP && seq)) &&
-		    last != SLOW_NONE && slow_extends(s, outq_at(q, last), seq)) {
+		    last != SLOW_NONE &&
+		    slow_extends(s, outq_at(q, last), seq)) {
 			slow_extend(s, last, queued->seq);
 			continue;
 		}

@@ -43,7 +43,7 @@ MUST_USE bool slow_parse(const char *name, enum slow_policy *out);
  * has to be disconnected.
  */
 MUST_USE enum err slow_push(struct outq *q, const struct outq_limits *limits,
-			    enum slow_policy policy, bool strict,
-			    struct msg *m, uint64_t *dropped);
+			    enum slow_policy policy, bool strict, struct msg *m,
+			    uint64_t *dropped);
 
 #endif

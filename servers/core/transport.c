@@ -4,6 +4,7 @@
 #include "servers/base/check.h"
 #include "servers/core/hub.h"
 #include "servers/core/join.h"
+#include "servers/core/slow.h"
 
 /* At most so many bytes go into one joined copy or one writev. */
 #define TRANSPORT_WRITE_MAX ((size_t)256 * 1024)
@@ -33,6 +34,23 @@ void transport_mark_dirty(struct transport *t)
 	hub_wake(t->hub);
 }
 
+/* m found no place in the queue. */
+static void transport_overflow(struct transport *t, struct msg *m)
+{
+	const struct hub_options *o = &t->hub->options;
+	enum err e = ERR_LIMIT;
+
+	if (!msg_droppable(m) || (m->flags & MSG_VOLATILE))
+		t->stats->dropped++;
+	else
+		e = slow_push(&t->q, &o->queue, o->slow, t->reordered, m,
+			      &t->stats->dropped);
+	if (e == ERR_OK)
+		transport_mark_dirty(t);
+	else if (!(m->flags & MSG_VOLATILE))
+		transport_kick(t, KICK_SLOW);
+}
+
 void transport_send(struct transport *t, struct msg *m)
 {
 	if (t->closing || (t->kicked && !(m->flags & MSG_CLOSES)))
@@ -42,8 +60,7 @@ void transport_send(struct transport *t, struct msg *m)
 		return;
 	}
 	if (outq_push(&t->q, &t->hub->options.queue, m) != ERR_OK) {
-		t->stats->dropped++;
-		transport_kick(t, KICK_SLOW);
+		transport_overflow(t, m);
 		return;
 	}
 	t->closing = (m->flags & MSG_CLOSES) != 0;

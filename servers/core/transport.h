@@ -64,6 +64,7 @@ struct transport {
 	uint8_t format; /* enum wire_format it speaks now */
 	bool kicked;	/* takes no more messages, but one that closes */
 	bool closing;	/* a message with MSG_CLOSES is queued: nothing more */
+	bool reordered; /* a resume put old messages behind newer ones */
 };
 
 /* Life cycle */
@@ -74,9 +75,11 @@ void transport_release(struct transport *t); /* drops queue, leaves dirty */
 
 /* Operations */
 /*
- * Queues a reference to m and marks t dirty. On overflow the transport is
- * kicked with KICK_SLOW and the message counted as dropped. Volatile events
- * are dropped when t is behind: a flush has left something in its queue.
+ * Queues a reference to m and marks t dirty. On overflow by a published event
+ * the hub's policy for slow readers decides what is dropped (see slow.h), on
+ * any other the transport is kicked with KICK_SLOW; either is counted.
+ * Volatile events are dropped, without a gap to tell of it, when t is behind
+ * (a flush has left something in its queue) or its queue is full.
  */
 void transport_send(struct transport *t, struct msg *m);
 /* Queues a private message (see msg.h) that nobody else holds. */

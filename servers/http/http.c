@@ -339,15 +339,17 @@ void http_free(struct http *h)
 
 int http_port(const struct http *h)
 {
-	struct sockaddr_storage at = {0};
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} at = {0};
 	socklen_t size = sizeof(at);
 
-	if (getsockname(h->listener.fd, (struct sockaddr *)(void *)&at,
-			&size) != 0)
+	if (getsockname(h->listener.fd, &at.any, &size) != 0)
 		return -1;
-	if (at.ss_family == AF_INET6)
-		return ntohs(((struct sockaddr_in6 *)(void *)&at)->sin6_port);
-	return ntohs(((struct sockaddr_in *)(void *)&at)->sin_port);
+	return ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port
+						  : at.v4.sin_port);
 }
 
 uint64_t http_connections(const struct http *h)

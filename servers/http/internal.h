@@ -72,7 +72,6 @@ struct http_request {
 	uint8_t phase;
 	uint8_t minor;	  /* HTTP/1.x */
 	bool complete;	  /* head and body are there */
-	bool uncounted;	  /* `consumed` is less than what was read */
 	bool taken;	  /* taken back; libmicrohttpd is about to let go */
 	bool keep;	  /* the connection lives on after the response */
 	bool readable;	  /* bytes came that nobody has read */

@@ -163,9 +163,11 @@ bool peer_take(struct http_request *r)
 {
 	if (!r->mhd || r->taken)
 		return true;
-	/* An end of the stream counts as a byte: then it is not taken. */
-	if (!r->complete || r->uncounted || r->suspended ||
-	    peer_received(r) != r->consumed)
+	/*
+	 * The end of the stream counts as a byte that no request took up, and
+	 * so does what frames the chunks of a body.
+	 */
+	if (!r->complete || r->suspended || peer_received(r) != r->consumed)
 		return false;
 	r->taken = true;
 	return true;

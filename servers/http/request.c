@@ -213,7 +213,7 @@ static void framing_encoding(void *arg, struct slice value)
  * and reads an unknown encoding until the connection ends: what two parties
  * may read differently is refused (RFC 9112 section 6.3).
  */
-static bool framing_read(struct http_request *r, uint64_t *length)
+static bool framing_read(const struct http_request *r, uint64_t *length)
 {
 	struct framing f = {0};
 	struct value_search s = {
@@ -230,8 +230,6 @@ static bool framing_read(struct http_request *r, uint64_t *length)
 	/* It is all digits, or libmicrohttpd had refused it. */
 	if (f.lengths > 0)
 		*length = strtoull(f.length.p, NULL, 10);
-	/* What the chunks' heads took up is not told. */
-	r->uncounted |= f.chunked;
 	return true;
 }
 

@@ -12,7 +12,7 @@
 static const struct {
 	const char *name;
 	unsigned bit;
-} methods[] = {
+} known[] = {
 	{"GET", HTTP_GET}, {"HEAD", HTTP_HEAD},	    {"POST", HTTP_POST},
 	{"PUT", HTTP_PUT}, {"DELETE", HTTP_DELETE}, {"OPTIONS", HTTP_OPTIONS},
 };
@@ -30,22 +30,22 @@ void http_route(struct http *h, const struct http_route *r)
 
 unsigned route_method(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
-		if (strcmp(name, methods[i].name) == 0)
-			return methods[i].bit;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (strcmp(name, known[i].name) == 0)
+			return known[i].bit;
 	return HTTP_OTHER;
 }
 
-void route_methods_text(unsigned bits, char *into, size_t size)
+void route_methods_text(unsigned methods, char *into, size_t size)
 {
 	size_t n = 0;
 
 	into[0] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
-		if (!(bits & methods[i].bit))
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (!(methods & known[i].bit))
 			continue;
 		n += (size_t)snprintf(into + n, size - n, "%s%s", n ? ", " : "",
-				      methods[i].name);
+				      known[i].name);
 		CHECK(n < size);
 	}
 }

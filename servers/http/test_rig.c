@@ -125,6 +125,19 @@ bool client_hear(struct client *c, const char *text)
 	return false;
 }
 
+bool client_hear_size(struct client *c, size_t n)
+{
+	uint64_t end = clock_ms(&clock_monotonic) + PATIENCE_MS;
+
+	do {
+		client_take(c);
+		if (c->in.len >= n)
+			return true;
+		rig_tick(c->rig);
+	} while (!c->ended && !c->reset && clock_ms(&clock_monotonic) < end);
+	return false;
+}
+
 bool client_hear_end(struct client *c)
 {
 	uint64_t end = clock_ms(&clock_monotonic) + PATIENCE_MS;

@@ -20,9 +20,9 @@ struct rig {
 
 struct client {
 	struct rig *rig;
-	int fd;
 	struct buf in; /* NUL-terminated by client_text() */
-	bool ended;    /* the server closed */
+	int fd;
+	bool ended; /* the server closed */
 	bool reset;
 };
 
@@ -37,6 +37,7 @@ void client_open(struct client *c, struct rig *rig);
 void client_send(struct client *c, struct slice bytes);
 void client_say(struct client *c, const char *text);
 bool client_hear(struct client *c, const char *text); /* what came has it */
+bool client_hear_size(struct client *c, size_t n);    /* so much came */
 bool client_hear_end(struct client *c);
 unsigned client_count(const struct client *c, const char *text);
 const char *client_text(struct client *c);

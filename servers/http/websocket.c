@@ -181,26 +181,22 @@ static void on_readable(struct conn *c)
 {
 	struct websocket *ws = container_of(c, struct websocket, conn);
 	char bytes[READ_BYTES];
-	size_t left = sizeof(bytes);
-	enum err e = ERR_OK;
+	size_t got = 0;
+	enum err e;
 
-	while (left > 0 && ws->state != WEBSOCKET_DEAD) {
-		size_t got = 0;
-
-		if (ws->state == WEBSOCKET_OPEN && hub_busy(ws->transport.hub))
-			break;
-		/* To the end: what is behind the data may be the end. */
-		e = conn_read(c, bytes, left, &got);
-		if (e != ERR_OK)
-			break;
-		left -= got;
-		websocket_feed(ws, slice_of(bytes, got));
-	}
-	if (ws->state == WEBSOCKET_DEAD || e == ERR_AGAIN)
+	if (ws->state == WEBSOCKET_OPEN && hub_busy(ws->transport.hub)) {
+		conn_read_later(c);
 		return;
-	if (e != ERR_OK)
+	}
+	e = conn_read(c, bytes, sizeof(bytes), &got);
+	if (e == ERR_AGAIN)
+		return;
+	if (e != ERR_OK) {
 		die(ws);
-	else
+		return;
+	}
+	websocket_feed(ws, slice_of(bytes, got));
+	if (ws->state != WEBSOCKET_DEAD && got == sizeof(bytes))
 		conn_read_later(c);
 }
 

@@ -89,7 +89,7 @@ MUST_USE enum err websocket_init(struct websocket *ws, struct websocket_hub *h,
 				 int fd, enum wire_format format,
 				 const struct websocket_ops *ops);
 /* Feeds bytes that came with the handshake. Call after the welcome. */
-void websocket_feed(struct websocket *ws, struct slice ahead);
+void websocket_feed(struct websocket *ws, struct slice bytes);
 /* Starts the closing handshake: sends `code`, waits, then on_closed. */
 void websocket_close(struct websocket *ws, unsigned code, struct slice reason);
 /* Ends the link without one (ws.terminate()). */

@@ -32,6 +32,7 @@ struct sse_connection {
 	struct list link; /* in sse_backend.connections, or dead */
 	struct sse_backend *backend;
 	struct session *session;
+	struct dialect dialect;
 	const char *why; /* the end's reason, for the app */
 	char sid[SESSION_SID_CHARS + 1];
 };
@@ -62,6 +63,7 @@ static void free_connection(struct list *link)
 
 	if (c->session) {
 		map_remove(&b->by_sid, sid_of(c));
+		dialect_release(&c->dialect);
 		hub_disconnect(c->session, c->why);
 	}
 	b->base.stats.connections--;
@@ -259,6 +261,7 @@ static void open_connection(struct sse_pending *p, int fd)
 		end(c, "refused");
 		return;
 	}
+	dialect_init(&c->dialect, c->session, env->options->max_chunked);
 	random_id(c->sid, SESSION_SID_CHARS);
 	map_put(&b->by_sid, sid_of(c), c);
 	send_welcome(c, p->last_id);
@@ -328,7 +331,7 @@ static void on_command(struct http_request *r, void *arg)
 	}
 	b->base.stats.received++;
 	buf_init(&answer, BUF_UNLIMITED);
-	if (!dialect_handle(c->session, http_request_body(r), &answer))
+	if (!dialect_handle(&c->dialect, http_request_body(r), &answer))
 		status = 400;
 	else if (answer.len == 0)
 		status = 204;

@@ -23,6 +23,7 @@ struct ws_connection {
 	struct websocket socket;
 	struct list link; /* in ws_backend.connections */
 	struct session *session;
+	struct dialect dialect;
 };
 
 /* A handshake under way: the request is gone when the socket arrives. */
@@ -58,9 +59,9 @@ static void on_message(struct websocket *socket, struct slice payload,
 	}
 	buf_init(&answer, BUF_UNLIMITED);
 	if (binary)
-		dialect_handle_binary(c->session, payload, &answer);
+		dialect_handle_binary(&c->dialect, payload, &answer);
 	else
-		dialect_handle(c->session, payload, &answer);
+		dialect_handle(&c->dialect, payload, &answer);
 	send_answer(c, &answer);
 	buf_release(&answer);
 }
@@ -69,8 +70,10 @@ static void free_connection(struct ws_connection *c, const char *reason)
 {
 	struct ws_backend *b = backend_of(c);
 
-	if (c->session)
+	if (c->session) {
+		dialect_release(&c->dialect);
 		hub_disconnect(c->session, reason);
+	}
 	b->base.stats.connections--;
 	list_remove(&c->link);
 	websocket_release(&c->socket);
@@ -127,6 +130,8 @@ static void open_connection(struct ws_backend *b, int fd, struct slice ahead,
 				SLICE("refused"));
 		return;
 	}
+	dialect_init(&c->dialect, c->session,
+		     b->base.env.options->max_chunked);
 	greet(c, sub);
 	websocket_feed(&c->socket, ahead);
 }
