@@ -4,7 +4,6 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { within } from "./inbox.mjs";
@@ -16,11 +15,6 @@ export function program(name) {
   if (!folder)
     throw new Error("PUSHMARK_BUILD must name the folder of the programs");
   return path.join(folder, name);
-}
-
-// A sanitizer build is slower and bigger: some tests bound CPU or memory.
-export function isSanitized() {
-  return readFileSync(program("pushmark-server")).includes("__asan_init");
 }
 
 const running = new Set();
@@ -133,7 +127,9 @@ export async function withServer(args, body, options) {
   try {
     await server.stop();
   } catch (error) {
-    throw failure ?? error;
+    if (!failure)
+      throw error;
+    failure.message += `\n${error.message}`;
   }
   if (failure)
     throw failure;

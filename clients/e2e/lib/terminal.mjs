@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { createInterface } from "node:readline";
-import { within } from "./inbox.mjs";
+import { until, within } from "./inbox.mjs";
 import { messageOf, Peer, Refused } from "./peer.mjs";
 import { program, run, start } from "./server.mjs";
 
@@ -51,19 +51,20 @@ class Terminal extends Peer {
       this.errors.push(object);
   }
 
-  // Nothing tells when it is a member, so messages are sent until one comes.
+  // Nothing tells when it is a member, so messages are sent until one comes;
+  // one more, sent after that, tells that all of them came.
   async #probe(room) {
     const query = `&event=${PROBE}&nsp=${encodeURIComponent(this.nsp)}`;
-    let sent;
-    do {
-      sent = await this.server.publish(room, "0", query);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      assert.equal(this.run.child.exitCode, null, this.run.stderr);
-    } while (this.messages.size === 0);
+    const isThere = async () => {
+      await this.server.publish(room, "0", query);
+      return this.messages.size > 0;
+    };
+    await until("the membership", isThere);
+    const last = await this.server.publish(room, "0", query);
     for (;;) {
       const message = await this.next();
       assert.equal(message.event, PROBE);
-      if (message.room === room && message.seq === sent.seq)
+      if (message.room === room && message.seq === last.seq)
         return;
     }
   }

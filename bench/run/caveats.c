@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/run/caveats.h"
+
+#include <cjson/cJSON.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "servers/base/check.h"
+
+__attribute__((format(printf, 2, 3))) static void add(cJSON *list,
+						      const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	CHECK(cJSON_AddItemToArray(list, cJSON_CreateString(text)));
+}
+
+bool caveats_client_bound(const struct measurement *m)
+{
+	for (int i = 0; i < SIDES; i++) {
+		const struct tally *t = &m->tallies[i];
+
+		if (t->slices > 0 &&
+		    t->busy / (double)t->slices > CAVEATS_BUSY_MAX)
+			return true;
+	}
+	return false;
+}
+
+static void about_pairs(cJSON *list, const struct measurement *m)
+{
+	if (m->invalid > 0)
+		add(list, "Pairs that are not valid and not counted: %zu (%s).",
+		    m->invalid, m->invalid_why);
+	if (m->pairs > 0 && m->pairs < STATS_PAIRS_MIN)
+		add(list,
+		    "Fewer than %d pairs of slices: the interval is only a "
+		    "hint, and gives no verdict.",
+		    STATS_PAIRS_MIN);
+	if (m->repeated > 0 || m->disturbed > 0)
+		add(list,
+		    "Other programs used the server's core: pairs of slices "
+		    "were run again, and those still disturbed are counted%s.",
+		    (double)m->disturbed >
+				    MEASUREMENT_DISTURBED_MAX * (double)m->pairs
+			    ? "; over a quarter of them, hence no verdict"
+			    : "");
+}
+
+static void about_load(cJSON *list, const struct measurement *m)
+{
+	bool closed = m->variant->kind == LOAD_CLOSED;
+
+	if (m->scenario->method == METHOD_CLIENT) {
+		add(list, "Compared is the load worker's CPU, decoding and "
+			  "checking every message, with that of a plain recv() "
+			  "loop on the same server.");
+		return;
+	}
+	if (caveats_client_bound(m))
+		add(list,
+		    "The load worker used over %.0f %% of its core%s: times "
+		    "and rates are shown but not ranked; the server's CPU per "
+		    "delivery is.",
+		    CAVEATS_BUSY_MAX * 100,
+		    closed ? ", as it must in a closed loop on two cores" : "");
+	if (m->variant->kind == LOAD_OPEN)
+		add(list,
+		    "Open loop at %.4g messages a second, the same for every "
+		    "target: %.0f %% of what bare could deliver before. Times "
+		    "count from when a message should have left.",
+		    m->values[PARAM_RATE], 100 * m->values[PARAM_LOAD]);
+	if (m->variant->kind == LOAD_RTT && m->values[PARAM_SPIN] == 0)
+		add(list, "The client sleeps while it waits, and being woken "
+			  "costs the server's CPU too; see the variant that "
+			  "spins.");
+}
+
+struct cJSON *caveats_of(const struct measurement *m)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	CHECK(list);
+	if (m->check.done && !m->check.valid)
+		add(list,
+		    "Not measured: in the slice that checks deliveries, "
+		    "%s.",
+		    m->check.why);
+	if (m->check.done && !m->check.counted)
+		add(list, "System calls could not be counted: %s.",
+		    m->check.uncounted[0] ? m->check.uncounted
+					  : "nothing was delivered");
+	if (m->baseline && m->pairs > 0)
+		about_load(list, m);
+	if (m->baseline)
+		about_pairs(list, m);
+	if (m->scenario->method == METHOD_MEMORY)
+		add(list,
+		    "RssAnon with the connections open, less that after "
+		    "%d warm-up connections were made and closed; mean "
+		    "over starts of the server. The kernel's socket "
+		    "memory is not in it.",
+		    50);
+	if (!m->complete && !m->failure[0] &&
+	    !(m->check.done && !m->check.valid))
+		add(list, "Not all that was planned took place.");
+	return list;
+}
+
+struct cJSON *caveats_of_all(const struct machine *m)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	CHECK(list);
+	add(list, "Process CPU, loopback: a sender's send() also runs the "
+		  "receiver's half of TCP, which flatters long polling by 8 to "
+		  "13 %% against streams.");
+	add(list, "The wire is the loopback interface with its MTU of 65,536: "
+		  "no segmentation, no network card, no interrupts. Bytes are "
+		  "those of the sockets, both ways, without TCP/IP headers.");
+	add(list, "Differences of times under 0.1 ms and tails under 10 ms are "
+		  "the machine's as much as the server's.");
+	add(list, "A percentile is printed only with 20 messages beyond it.");
+	if (m->worker_cpu < 0)
+		add(list, "There is one core only: server and load worker "
+			  "share it, and nothing is pinned.");
+	return list;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a reader must know before believing a figure: as texts, those of one
+ * measurement, and those of all.
+ */
+#ifndef BENCH_RUN_CAVEATS_H
+#define BENCH_RUN_CAVEATS_H
+
+#include <stdbool.h>
+
+#include "bench/run/machine.h"
+#include "bench/run/measurement.h"
+
+struct cJSON;
+
+#define CAVEATS_BUSY_MAX 0.7 /* of its core, that the worker may use */
+
+/* Arrays of texts; return owned. */
+struct cJSON *caveats_of(const struct measurement *m);
+struct cJSON *caveats_of_all(const struct machine *m);
+
+/* Queries */
+/* Whether the worker was the bottleneck, so that times and rates rank not. */
+bool caveats_client_bound(const struct measurement *m);
+
+#endif

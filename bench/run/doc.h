@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A JSON document that a person wrote: a scenario or a target. Every
+ * complaint about it names file, line and key, and only the first is kept.
+ *
+ * The getters do nothing once the document has failed, so a caller reads all
+ * it wants and asks doc_failed() at the end.
+ */
+#ifndef BENCH_RUN_DOC_H
+#define BENCH_RUN_DOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "servers/base/err.h"
+
+struct cJSON;
+
+#define DOC_MAX ((size_t)64 << 20)
+
+struct doc {
+	char *path; /* as complaints call it */
+	char *text;
+	size_t size;
+	struct cJSON *root; /* an object, once loaded */
+	char error[512];    /* "" while nothing was wrong */
+};
+
+/* Life cycle */
+/*
+ * ERR_NOTFOUND, ERR_IO, ERR_LIMIT, ERR_PROTO (not JSON, or no object), with
+ * d->error set. doc_release() is legal after any of them.
+ */
+MUST_USE enum err doc_load(struct doc *d, const char *path);
+/* The same from memory; `path` only names it. */
+MUST_USE enum err doc_parse(struct doc *d, const char *path, const char *text,
+			    size_t size);
+void doc_release(struct doc *d);
+
+/* Operations */
+/* Complains about `item` (NULL: about the file). */
+__attribute__((format(printf, 3, 4))) void
+doc_fail(struct doc *d, const struct cJSON *item, const char *format, ...);
+/* Complains about the first key that is not among `known`, or is twice. */
+void doc_only(struct doc *d, const struct cJSON *object,
+	      const char *const *known);
+/* Missing and required: a complaint. Else NULL, or `fallback`. */
+const struct cJSON *doc_get(struct doc *d, const struct cJSON *object,
+			    const char *key, bool required);
+const char *doc_text(struct doc *d, const struct cJSON *object, const char *key,
+		     const char *fallback); /* NULL: required */
+double doc_number(struct doc *d, const struct cJSON *object, const char *key,
+		  double min, double max, double fallback);
+
+/* Queries */
+bool doc_failed(const struct doc *d);
+unsigned doc_line(const struct doc *d, const struct cJSON *item); /* from 1 */
+
+#endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/run/measurement.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/run/put.h"
+#include "servers/base/check.h"
+
+/* What the main figure of a metric is, and in which direction it is good. */
+static const char *const metric_names[METRICS] = {
+	"server_cpu",	  "worker_cpu",	  "rate",
+	"latency_median", "latency_last", "ack",
+};
+
+const char *metric_name(enum metric m)
+{
+	return metric_names[m];
+}
+
+static double percentile_50(const struct hist *h)
+{
+	return h->total > 0 ? (double)hist_percentile(h, 50) : NAN;
+}
+
+double metric_value(enum metric m, const struct rig_slice *s)
+{
+	const struct load_result *r = &s->result;
+	double units = rig_slice_units(s), seconds = load_result_seconds(r);
+
+	if (units <= 0 || seconds <= 0)
+		return NAN;
+	switch (m) {
+	case METRIC_SERVER_CPU:
+		return (double)s->cost.cpu_ns / units;
+	case METRIC_WORKER_CPU:
+		return (double)r->cpu_ns / units;
+	case METRIC_RATE:
+		return units / seconds;
+	case METRIC_LATENCY_MEDIAN:
+		return percentile_50(&r->from_intended[RECEIPTS_MEDIAN]);
+	case METRIC_LATENCY_LAST:
+		return percentile_50(&r->from_intended[RECEIPTS_LAST]);
+	case METRIC_ACK:
+		return percentile_50(&r->ack);
+	default:
+		return NAN;
+	}
+}
+
+/* Life cycle */
+
+void measurement_init(struct measurement *m, const struct scenario *s,
+		      const struct variant *v, const struct target *target,
+		      const struct target *baseline)
+{
+	*m = (struct measurement){.scenario = s,
+				  .variant = v,
+				  .target = target,
+				  .baseline = baseline,
+				  .verdict = VERDICT_INCONCLUSIVE};
+	m->slices = cJSON_CreateArray();
+	CHECK(m->slices);
+}
+
+static void tally_release(struct tally *t)
+{
+	for (int i = 0; i < RECEIPTS_KINDS; i++) {
+		hist_release(&t->from_intended[i]);
+		hist_release(&t->from_sent[i]);
+	}
+	hist_release(&t->ack);
+	hist_release(&t->lag);
+}
+
+void measurement_release(struct measurement *m)
+{
+	for (int i = 0; i < SIDES; i++)
+		tally_release(&m->tallies[i]);
+	for (int i = 0; i < METRICS; i++)
+		free(m->logs[i]);
+	free(m->points);
+	cJSON_Delete(m->slices);
+	cJSON_Delete(m->log);
+	*m = (struct measurement){0};
+}
+
+/* Taking in */
+
+void measurement_check(struct measurement *m, const struct rig_slice *s,
+		       const char *uncounted, uint64_t calls)
+{
+	struct check *c = &m->check;
+	double units = rig_slice_units(s);
+
+	c->done = true;
+	c->valid = s->valid;
+	(void)snprintf(c->why, sizeof(c->why), "%s", s->why);
+	c->messages = s->result.messages;
+	c->deliveries = s->result.deliveries;
+	c->digest = s->result.ledger.digest;
+	c->counted = !uncounted && units > 0;
+	c->syscalls = units > 0 ? (double)calls / units : 0;
+	(void)snprintf(c->uncounted, sizeof(c->uncounted), "%s",
+		       uncounted ? uncounted : "");
+}
+
+static void tally_add(struct tally *t, const struct rig_slice *s)
+{
+	const struct load_result *r = &s->result;
+
+	t->slices++;
+	t->messages += r->messages;
+	t->units += rig_slice_units(s);
+	t->seconds += load_result_seconds(r);
+	sample_add(&t->cost, &s->cost);
+	t->worker_cpu_ns += r->cpu_ns;
+	t->busy += r->busy;
+	t->bytes_in += r->bytes_in;
+	t->bytes_out += r->bytes_out;
+	t->rss_anon = s->rss_anon;
+	ledger_merge(&t->ledger, &r->ledger);
+	for (int i = 0; i < RECEIPTS_KINDS; i++) {
+		hist_merge(&t->from_intended[i], &r->from_intended[i]);
+		hist_merge(&t->from_sent[i], &r->from_sent[i]);
+	}
+	hist_merge(&t->ack, &r->ack);
+	hist_merge(&t->lag, &r->lag);
+}
+
+static void add_logs(struct measurement *m, const struct rig_slice pair[SIDES])
+{
+	if (m->pairs == m->capacity) {
+		m->capacity = m->capacity ? m->capacity * 2 : 32;
+		for (int i = 0; i < METRICS; i++)
+			m->logs[i] = xrealloc(m->logs[i],
+					      m->capacity * sizeof(double));
+	}
+	for (int i = 0; i < METRICS; i++) {
+		double a = metric_value((enum metric)i, &pair[SIDE_BASELINE]);
+		double b = metric_value((enum metric)i, &pair[SIDE_TARGET]);
+
+		m->logs[i][m->pairs] = a > 0 && b > 0 ? log(b / a) : NAN;
+	}
+	m->pairs++;
+}
+
+static void keep(struct measurement *m, const struct rig_slice pair[SIDES],
+		 size_t place, unsigned start, bool counted)
+{
+	for (int i = 0; i < SIDES; i++) {
+		int side = place % 2 ? 1 - i : i;
+		cJSON *json = measurement_slice_to_json(&pair[side]);
+
+		put_text(json, "side", side ? "target" : "baseline");
+		put_number(json, "pair", (double)place);
+		put_number(json, "start", start);
+		put_bool(json, "counted", counted);
+		CHECK(cJSON_AddItemToArray(m->slices, json));
+	}
+}
+
+bool measurement_pair(struct measurement *m, const struct rig_slice pair[SIDES],
+		      size_t place, unsigned start, bool may_repeat)
+{
+	bool valid = pair[0].valid && pair[1].valid;
+	bool disturbed = pair[0].disturbed || pair[1].disturbed;
+	bool repeat = valid && disturbed && may_repeat;
+
+	keep(m, pair, place, start, valid && !repeat);
+	if (!valid) {
+		m->invalid++;
+		if (!m->invalid_why[0])
+			(void)snprintf(
+				m->invalid_why, sizeof(m->invalid_why), "%s",
+				pair[0].valid ? pair[1].why : pair[0].why);
+		return false;
+	}
+	if (repeat) {
+		m->repeated++;
+		return true;
+	}
+	m->disturbed += disturbed;
+	add_logs(m, pair);
+	for (int i = 0; i < SIDES; i++)
+		tally_add(&m->tallies[i], &pair[i]);
+	return false;
+}
+
+void measurement_memory(struct measurement *m, const struct memory_point *p)
+{
+	m->points =
+		xrealloc(m->points, (m->point_count + 1) * sizeof(*m->points));
+	m->points[m->point_count++] = *p;
+}
+
+void measurement_fail(struct measurement *m, const struct rig *r)
+{
+	if (m->failure[0])
+		return;
+	(void)snprintf(m->failure, sizeof(m->failure), "%s",
+		       r->failure[0] ? r->failure : "failed");
+	if (r->culprit >= 0)
+		m->log = proc_log_tail(r->procs[r->culprit].log_path);
+}
+
+/* Concluding */
+
+static struct figure ratio_of(const struct measurement *m, enum metric metric)
+{
+	struct rng rng;
+
+	for (size_t i = 0; i < m->pairs; i++) {
+		if (isnan(m->logs[metric][i]))
+			return (struct figure){0};
+	}
+	rng_seed(&rng, m->seed);
+	return stats_ratio(m->logs[metric], m->pairs, &rng);
+}
+
+static struct figure memory_of(const struct measurement *m)
+{
+	double *each = xcalloc(m->point_count + 1, sizeof(*each));
+	struct figure f;
+
+	for (size_t i = 0; i < m->point_count; i++) {
+		const struct memory_point *p = &m->points[i];
+
+		each[i] = ((double)p->after - (double)p->before) /
+			  (double)p->connections;
+	}
+	f = stats_student_interval(each, m->point_count);
+	free(each);
+	return f;
+}
+
+void measurement_conclude(struct measurement *m)
+{
+	enum metric primary = m->scenario->method == METHOD_CLIENT
+				      ? METRIC_WORKER_CPU
+				      : METRIC_SERVER_CPU;
+
+	for (int i = 0; i < METRICS; i++)
+		m->ratios[i] = ratio_of(m, (enum metric)i);
+	m->memory = memory_of(m);
+	m->verdict = VERDICT_INCONCLUSIVE;
+	if (m->pairs < STATS_PAIRS_MIN ||
+	    (double)m->disturbed > MEASUREMENT_DISTURBED_MAX * (double)m->pairs)
+		return;
+	if (m->check.valid || !m->check.done)
+		m->verdict = stats_judge(&m->ratios[primary],
+					 m->values[PARAM_MARGIN], true);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is known about one variant of one scenario on one target: every slice,
+ * the totals of both sides, the log-ratios of neighbouring slices, and what
+ * they say together. Made by the suite, ends in run.json (results/README.md).
+ *
+ * Side 0 is the baseline, side 1 the target.
+ */
+#ifndef BENCH_RUN_MEASUREMENT_H
+#define BENCH_RUN_MEASUREMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bench/run/rig.h"
+#include "bench/run/scenario.h"
+#include "bench/run/stats.h"
+#include "bench/run/target.h"
+
+/* With more of its pairs disturbed than this, a measurement has no verdict. */
+#define MEASUREMENT_DISTURBED_MAX 0.25
+
+enum metric {
+	METRIC_SERVER_CPU,     /* per delivery or answer */
+	METRIC_WORKER_CPU,     /* the same of the load worker */
+	METRIC_RATE,	       /* deliveries or answers per second */
+	METRIC_LATENCY_MEDIAN, /* p50 over messages, median receiver */
+	METRIC_LATENCY_LAST,   /* the same, last receiver */
+	METRIC_ACK,	       /* p50 of publish to answer */
+	METRICS
+};
+
+enum { SIDE_BASELINE, SIDE_TARGET, SIDES };
+
+/* Sums over the slices of one side that count. */
+struct tally {
+	size_t slices;
+	uint64_t messages;
+	double units, seconds;
+	struct sample cost;
+	uint64_t worker_cpu_ns;
+	double busy; /* sum of the shares of the slices */
+	uint64_t bytes_in, bytes_out;
+	uint64_t rss_anon; /* newest */
+	struct ledger_totals ledger;
+	struct hist from_intended[RECEIPTS_KINDS];
+	struct hist from_sent[RECEIPTS_KINDS];
+	struct hist ack, lag;
+};
+
+/* The untimed slice before all others, on the target. */
+struct check {
+	bool done, valid;
+	char why[96];
+	uint64_t messages, deliveries, digest;
+	bool counted;	     /* the system calls could be counted */
+	double syscalls;     /* per unit */
+	char uncounted[128]; /* why not */
+};
+
+/* One start of a server with idle connections. */
+struct memory_point {
+	uint64_t before, after; /* RssAnon, bytes */
+	uint32_t connections;
+};
+
+struct measurement {
+	const struct scenario *scenario; /* borrowed */
+	const struct variant *variant;
+	const struct target *target, *baseline; /* NULL: it has none */
+	double values[PARAM_COUNT];
+	bool complete; /* all that was planned took place */
+	uint64_t seed;
+
+	struct cJSON *slices; /* owned: an array */
+	struct tally tallies[SIDES];
+	double *logs[METRICS]; /* of the pairs that count; NaN: not had */
+	size_t pairs, capacity;
+	size_t disturbed;     /* of the pairs that count */
+	size_t repeated;      /* pairs that do not: they were run again */
+	size_t invalid;	      /* pairs that do not: a slice was not valid */
+	char invalid_why[96]; /* of the first of those */
+	struct check check;
+	struct memory_point *points;
+	size_t point_count;
+
+	char failure[512]; /* "" or what ended it */
+	struct cJSON *log; /* owned: the end of the culprit's log, or NULL */
+
+	/* What follows from it, by measurement_conclude(). */
+	struct figure ratios[METRICS];
+	struct figure memory; /* bytes per connection */
+	enum stats_verdict verdict;
+};
+
+/* Life cycle */
+void measurement_init(struct measurement *m, const struct scenario *s,
+		      const struct variant *v, const struct target *target,
+		      const struct target *baseline);
+void measurement_release(struct measurement *m);
+
+/* Operations */
+/* What --set, size and file say, before anything is measured. */
+void measurement_check(struct measurement *m, const struct rig_slice *s,
+		       const char *uncounted, uint64_t calls);
+/*
+ * Two neighbouring slices, which ran at place `place` (even: the baseline
+ * first). They are kept in any case. They do not count when one is not
+ * valid, and not when one was disturbed and `may_repeat`: then the answer is
+ * true, and the caller runs the pair again.
+ */
+MUST_USE bool measurement_pair(struct measurement *m,
+			       const struct rig_slice pair[SIDES], size_t place,
+			       unsigned start, bool may_repeat);
+void measurement_memory(struct measurement *m, const struct memory_point *p);
+/* Notes the rig's failure, and the end of the culprit's log. */
+void measurement_fail(struct measurement *m, const struct rig *r);
+/* Figures and verdict. The interval's randomness follows from m->seed. */
+void measurement_conclude(struct measurement *m);
+
+/* Queries */
+const char *metric_name(enum metric m);
+/* What a slice says about a metric; NaN when nothing. */
+double metric_value(enum metric m, const struct rig_slice *s);
+/* Return owned. */
+struct cJSON *measurement_to_json(const struct measurement *m);
+struct cJSON *measurement_slice_to_json(const struct rig_slice *s);
+
+#endif

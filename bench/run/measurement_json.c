@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* A measurement as results/README.md describes it. */
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "bench/run/measurement.h"
+#include "bench/run/put.h"
+#include "servers/base/check.h"
+
+#define BEYOND 20 /* messages beyond a percentile that is printed */
+
+static void put_hex(cJSON *object, const char *key, uint64_t value)
+{
+	char text[17];
+
+	(void)snprintf(text, sizeof(text), "%016" PRIx64, value);
+	put_text(object, key, text);
+}
+
+/*
+ * Only the percentiles that enough observations lie beyond. The counts are
+ * those of HdrHistogram, for who wants to merge slices.
+ */
+static void put_latency(cJSON *object, const char *key, const struct hist *h,
+			bool counts)
+{
+	static const struct {
+		const char *name;
+		double percentile;
+	} list[] = {{"50", 50}, {"75", 75},	{"90", 90},	 {"95", 95},
+		    {"99", 99}, {"99.9", 99.9}, {"99.99", 99.99}};
+	cJSON *json, *percentiles, *whole;
+
+	if (h->total == 0)
+		return;
+	json = put_object(object, key);
+	put_number(json, "count", (double)h->total);
+	put_number(json, "mean", hist_mean(h));
+	put_number(json, "min", (double)h->min);
+	put_number(json, "max", (double)h->max);
+	percentiles = put_object(json, "percentiles");
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
+		if (hist_supports(h, list[i].percentile, BEYOND))
+			put_number(
+				percentiles, list[i].name,
+				(double)hist_percentile(h, list[i].percentile));
+	}
+	if (!counts)
+		return;
+	whole = hist_to_json(h);
+	put_item(json, "counts", cJSON_DetachItemFromObject(whole, "counts"));
+	cJSON_Delete(whole);
+}
+
+/* Of single receipts there are too many to keep their counts. */
+static void put_latencies(cJSON *object, const char *key,
+			  const struct hist hists[RECEIPTS_KINDS], bool counts)
+{
+	cJSON *json;
+
+	if (hists[RECEIPTS_ALL].total == 0)
+		return;
+	json = put_object(object, key);
+	for (int i = 0; i < RECEIPTS_KINDS; i++)
+		put_latency(json, receipts_kind_name((enum receipts_kind)i),
+			    &hists[i], counts && i != RECEIPTS_ALL);
+}
+
+struct cJSON *measurement_slice_to_json(const struct rig_slice *s)
+{
+	static const char *const again[] = {"from_intended", "from_sent", "ack",
+					    "lag"};
+	cJSON *json = load_result_to_json(&s->result);
+
+	for (size_t i = 0; i < ARRAY_SIZE(again); i++)
+		cJSON_DeleteItemFromObjectCaseSensitive(json, again[i]);
+	put_latencies(json, "latency", s->result.from_intended, true);
+	put_latencies(json, "latency_uncorrected", s->result.from_sent, false);
+	put_latency(json, "ack", &s->result.ack, true);
+	put_latency(json, "lag", &s->result.lag, false);
+	put_item(json, "server", sample_to_json(&s->cost));
+	put_number(json, "server_rss_anon", (double)s->rss_anon);
+	put_number(json, "server_cpu_ns", metric_value(METRIC_SERVER_CPU, s));
+	put_number(json, "foreign_s", s->foreign_s);
+	put_bool(json, "valid", s->valid);
+	put_text(json, "why", s->why);
+	put_bool(json, "disturbed", s->disturbed);
+	return json;
+}
+
+static cJSON *tally_to_json(const struct tally *t)
+{
+	cJSON *json = cJSON_CreateObject();
+	double units = t->units > 0 ? t->units : 1;
+	uint64_t user = 0, system = 0;
+
+	CHECK(json);
+	sample_split(&t->cost, &user, &system);
+	put_number(json, "slices", (double)t->slices);
+	put_number(json, "messages", (double)t->messages);
+	put_number(json, "units", t->units);
+	put_number(json, "seconds", t->seconds);
+	put_number(json, "rate", t->seconds > 0 ? t->units / t->seconds : 0);
+	put_number(json, "server_cpu_ns", (double)t->cost.cpu_ns / units);
+	put_number(json, "server_user_ns", (double)user / units);
+	put_number(json, "server_system_ns", (double)system / units);
+	put_number(json, "server_switches",
+		   (double)(t->cost.switches_voluntary +
+			    t->cost.switches_involuntary) /
+			   units);
+	put_number(json, "server_rss_anon", (double)t->rss_anon);
+	put_number(json, "worker_cpu_ns", (double)t->worker_cpu_ns / units);
+	put_number(json, "worker_busy",
+		   t->slices ? t->busy / (double)t->slices : 0);
+	put_number(json, "bytes_in", (double)t->bytes_in / units);
+	put_number(json, "bytes_out", (double)t->bytes_out / units);
+	put_item(json, "ledger", ledger_to_json(&t->ledger));
+	put_latencies(json, "latency", t->from_intended, false);
+	put_latencies(json, "latency_uncorrected", t->from_sent, false);
+	put_latency(json, "ack", &t->ack, false);
+	put_latency(json, "lag", &t->lag, false);
+	return json;
+}
+
+static void put_check(cJSON *object, const struct check *c)
+{
+	cJSON *json;
+
+	if (!c->done)
+		return;
+	json = put_object(object, "check");
+	put_bool(json, "valid", c->valid);
+	put_text(json, "why", c->why);
+	put_number(json, "messages", (double)c->messages);
+	put_number(json, "deliveries", (double)c->deliveries);
+	put_hex(json, "digest", c->digest);
+	if (c->counted)
+		put_number(json, "syscalls", c->syscalls);
+	else
+		put_null(json, "syscalls");
+	put_text(json, "uncounted", c->uncounted);
+}
+
+static void put_values(cJSON *object, const struct measurement *m)
+{
+	cJSON *json = put_object(object, "parameters");
+
+	for (int i = 0; i < PARAM_COUNT; i++) {
+		if (i != PARAM_RATE && (m->scenario->params[i].declared ||
+					m->variant->changes.set[i]))
+			put_number(json, param_name((enum param)i),
+				   m->values[i]);
+	}
+	if (m->variant->kind == LOAD_OPEN)
+		put_number(json, "rate", m->values[PARAM_RATE]);
+}
+
+static void put_points(cJSON *object, const struct measurement *m)
+{
+	cJSON *list;
+
+	if (m->point_count == 0)
+		return;
+	put_figure(object, "memory", &m->memory);
+	list = put_array(object, "memory_points");
+	for (size_t i = 0; i < m->point_count; i++) {
+		cJSON *point = cJSON_CreateObject();
+
+		CHECK(cJSON_AddItemToArray(list, point));
+		put_number(point, "before", (double)m->points[i].before);
+		put_number(point, "after", (double)m->points[i].after);
+		put_number(point, "connections", m->points[i].connections);
+	}
+}
+
+static void put_pairs(cJSON *object, const struct measurement *m)
+{
+	cJSON *sides, *ratios;
+
+	if (!m->baseline)
+		return;
+	put_number(object, "pairs", (double)m->pairs);
+	put_number(object, "pairs_disturbed", (double)m->disturbed);
+	put_number(object, "pairs_repeated", (double)m->repeated);
+	put_number(object, "pairs_invalid", (double)m->invalid);
+	put_text(object, "invalid_why", m->invalid_why);
+	sides = put_object(object, "sides");
+	if (m->pairs > 0) {
+		put_item(sides, "baseline",
+			 tally_to_json(&m->tallies[SIDE_BASELINE]));
+		put_item(sides, "target",
+			 tally_to_json(&m->tallies[SIDE_TARGET]));
+	}
+	ratios = put_object(object, "ratios");
+	for (int i = 0; i < METRICS; i++)
+		put_figure(ratios, metric_name((enum metric)i), &m->ratios[i]);
+}
+
+struct cJSON *measurement_to_json(const struct measurement *m)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	CHECK(json);
+	put_text(json, "scenario", m->scenario->name);
+	put_text(json, "variant", m->variant->name);
+	put_text(json, "kind", load_kind_name(m->variant->kind));
+	put_text(json, "method", scenario_method_name(m->scenario->method));
+	put_text(json, "target", m->target->name);
+	if (m->baseline)
+		put_text(json, "baseline", m->baseline->name);
+	put_bool(json, "complete", m->complete);
+	put_values(json, m);
+	put_check(json, &m->check);
+	put_pairs(json, m);
+	put_points(json, m);
+	put_text(json, "verdict", stats_verdict_name(m->verdict));
+	if (m->failure[0]) {
+		cJSON *failure = put_object(json, "failure");
+
+		put_text(failure, "what", m->failure);
+		put_item(failure, "log",
+			 m->log ? cJSON_Duplicate(m->log, 1)
+				: cJSON_CreateArray());
+	}
+	if (m->baseline)
+		put_item(json, "slices", cJSON_Duplicate(m->slices, 1));
+	return json;
+}

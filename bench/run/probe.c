@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/run/probe.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "bench/load/syscalls.h"
+
+#define MS 1000000ULL
+#define FLAT 0.05 /* warm when two slices differ by less */
+#define CAPACITY_SLICES 5
+
+int probe_server(const struct cell *c, int side)
+{
+	return c->scenario->method == METHOD_CLIENT ? SIDE_TARGET : side;
+}
+
+struct load_plan probe_plan(const struct measurement *m, double ms)
+{
+	const double *v = m->values;
+
+	return (struct load_plan){
+		.kind = m->variant->kind,
+		.duration_ns = (uint64_t)(ms * (double)MS),
+		.window = (uint32_t)v[PARAM_WINDOW],
+		.rate = v[PARAM_RATE],
+		.burst = (uint32_t)v[PARAM_BURST],
+		.poisson = v[PARAM_POISSON] != 0,
+		.seed = m->seed,
+		.payload = (uint32_t)v[PARAM_PAYLOAD],
+		.spin = v[PARAM_SPIN] != 0,
+	};
+}
+
+enum err probe_slice(struct cell *c, struct load_plan plan, int side,
+		     struct rig_slice *out)
+{
+	plan.group = side;
+	rig_slice_init(out);
+	return rig_run(&c->rig, probe_server(c, side), &plan, out);
+}
+
+/*
+ * What the baseline can deliver: the best of some slices, since whatever
+ * disturbs one makes it slower. Measured once per number of subscribers, so
+ * that rates, which are fractions of it, are the same for all targets.
+ */
+static enum err find_capacity(struct cell *c, const struct measurement *m)
+{
+	struct load_plan plan = probe_plan(m, m->values[PARAM_WARMUP_MS] * 2);
+	double subscribers = m->values[PARAM_SUBSCRIBERS], best = 0;
+	enum err e = ERR_OK;
+
+	if (c->suite->capacity_subscribers == subscribers)
+		return ERR_OK;
+	plan.kind = LOAD_CLOSED;
+	plan.window = 1;
+	for (int i = 0; i < CAPACITY_SLICES && !e; i++) {
+		struct rig_slice slice;
+
+		e = probe_slice(c, plan, SIDE_BASELINE, &slice);
+		if (!e && slice.valid)
+			best = fmax(best, metric_value(METRIC_RATE, &slice));
+		rig_slice_release(&slice);
+	}
+	if (e)
+		return e;
+	c->suite->capacity = best;
+	c->suite->capacity_subscribers = subscribers;
+	return ERR_OK;
+}
+
+enum err probe_rate(struct cell *c, struct measurement *m)
+{
+	double *v = m->values;
+	enum err e;
+
+	if (m->variant->kind != LOAD_OPEN || v[PARAM_RATE] > 0)
+		return ERR_OK;
+	e = find_capacity(c, m);
+	if (e)
+		return e;
+	v[PARAM_RATE] =
+		v[PARAM_LOAD] * c->suite->capacity / v[PARAM_SUBSCRIBERS];
+	if (v[PARAM_RATE] > 0)
+		return ERR_OK;
+	(void)snprintf(c->rig.failure, sizeof(c->rig.failure),
+		       "the capacity of %s could not be measured",
+		       c->baseline->name);
+	return ERR_IO;
+}
+
+/*
+ * A number of messages that is the same everywhere, so that digests can be
+ * compared between targets; the system calls are counted on the way. Untimed.
+ */
+enum err probe_check(struct cell *c, struct measurement *m)
+{
+	struct load_plan plan = probe_plan(m, 0);
+	pid_t pids[PROC_CHILDREN];
+	int server = probe_server(c, SIDE_TARGET);
+	size_t n = proc_pids(&c->rig.procs[server], pids, PROC_CHILDREN);
+	struct syscalls calls;
+	struct rig_slice slice;
+	enum err opened, e;
+	uint64_t before;
+
+	if (m->check.done)
+		return ERR_OK;
+	plan.messages = (uint64_t)m->values[PARAM_CHECK_MESSAGES];
+	opened = syscalls_open(&calls, pids, n);
+	before = opened ? 0 : syscalls_read(&calls);
+	e = probe_slice(c, plan, SIDE_TARGET, &slice);
+	if (!e)
+		measurement_check(m, &slice, opened ? calls.reason : NULL,
+				  opened ? 0 : syscalls_read(&calls) - before);
+	syscalls_close(&calls);
+	rig_slice_release(&slice);
+	return e;
+}
+
+/* Drops slices of both sides until neither gets cheaper any more. */
+enum err probe_warm_up(struct cell *c, struct measurement *m)
+{
+	struct load_plan plan = probe_plan(m, m->values[PARAM_WARMUP_MS]);
+	double last[SIDES] = {0};
+	enum err e = ERR_OK;
+
+	for (unsigned i = 0; i < (unsigned)m->values[PARAM_WARMUP_MAX]; i++) {
+		bool flat = i > 0;
+
+		for (int side = 0; side < SIDES; side++) {
+			struct rig_slice slice;
+			double cost;
+
+			e = probe_slice(c, plan, side, &slice);
+			cost = metric_value(METRIC_SERVER_CPU, &slice);
+			rig_slice_release(&slice);
+			if (e)
+				return e;
+			/* NaN, from an empty slice, is not flat either. */
+			if (!(fabs(cost - last[side]) <= FLAT * last[side]))
+				flat = false;
+			last[side] = cost;
+		}
+		if (flat)
+			break;
+	}
+	return ERR_OK;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The slices of a cell, and those that come before its pairs: what the
+ * baseline can deliver, whether the target delivers the right thing, and
+ * warming up. Errors are those of the rig.
+ */
+#ifndef BENCH_RUN_PROBE_H
+#define BENCH_RUN_PROBE_H
+
+#include "bench/run/cell.h"
+
+/* Operations */
+/* Fills in m->values[PARAM_RATE] of an open loop. */
+MUST_USE enum err probe_rate(struct cell *c, struct measurement *m);
+/* Only the first time for each measurement. */
+MUST_USE enum err probe_check(struct cell *c, struct measurement *m);
+MUST_USE enum err probe_warm_up(struct cell *c, struct measurement *m);
+/* `out` is initialised here, and the caller's to release. */
+MUST_USE enum err probe_slice(struct cell *c, struct load_plan plan, int side,
+			      struct rig_slice *out);
+
+/* Queries */
+/* A slice of `ms` as the measurement's parameters say. */
+struct load_plan probe_plan(const struct measurement *m, double ms);
+/*
+ * The server of a side: 0 is the baseline's and 1 the target's; against a
+ * plain recv() loop both sides are groups of the target's.
+ */
+int probe_server(const struct cell *c, int side);
+
+#endif

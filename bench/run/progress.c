@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/run/progress.h"
+
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "servers/base/clock.h"
+
+#define SHOW_EVERY_NS 200000000
+
+void progress_init(struct progress *p, bool quiet, double planned_s)
+{
+	*p = (struct progress){.out = quiet ? NULL : stderr};
+	p->terminal = !quiet && isatty(STDERR_FILENO) == 1;
+	p->planned = planned_s;
+	p->start_ns = clock_ns(&clock_monotonic);
+}
+
+double progress_left(const struct progress *p, uint64_t now_ns)
+{
+	double elapsed = (double)(now_ns - p->start_ns) / 1e9;
+	double left = p->planned > p->done ? p->planned - p->done : 0;
+
+	/* A second of work is too little to learn from. */
+	return p->done > 1 ? left * elapsed / p->done : left;
+}
+
+static void clear_line(const struct progress *p)
+{
+	if (p->terminal)
+		(void)fputs("\r\033[K", p->out);
+}
+
+static void show(struct progress *p, bool now)
+{
+	uint64_t at = clock_ns(&clock_monotonic);
+	double share;
+
+	if (!p->terminal || (!now && at - p->shown_ns < SHOW_EVERY_NS))
+		return;
+	p->shown_ns = at;
+	share = p->planned > 0 ? 100 * p->done / p->planned : 0;
+	clear_line(p);
+	(void)fprintf(p->out, "%3.0f %%, about %.0f s left: %s",
+		      share > 99 ? 99 : share, progress_left(p, at), p->step);
+	(void)fflush(p->out);
+}
+
+void progress_step(struct progress *p, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(p->step, sizeof(p->step), format, args);
+	va_end(args);
+	if (p->out && !p->terminal)
+		(void)fprintf(p->out, "  RUN     %s (about %.0f s left)\n",
+			      p->step,
+			      progress_left(p, clock_ns(&clock_monotonic)));
+	show(p, true);
+}
+
+void progress_done(struct progress *p, double seconds)
+{
+	p->done += seconds;
+	show(p, false);
+}
+
+void progress_say(struct progress *p, const char *format, ...)
+{
+	va_list args;
+
+	if (!p->out)
+		return;
+	clear_line(p);
+	va_start(args, format);
+	(void)vfprintf(p->out, format, args);
+	va_end(args);
+	(void)fputc('\n', p->out);
+	show(p, true);
+}
+
+void progress_end(struct progress *p)
+{
+	if (p->out)
+		clear_line(p);
+}

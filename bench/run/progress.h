@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How far a suite is, on standard error: one line that is written over on a
+ * terminal, a plain line per step elsewhere, nothing when quiet.
+ *
+ * Work is counted in the seconds that were planned; the time left scales what
+ * is planned by how reality compared so far.
+ */
+#ifndef BENCH_RUN_PROGRESS_H
+#define BENCH_RUN_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct progress {
+	FILE *out; /* NULL: quiet */
+	bool terminal;
+	double planned, done; /* seconds of work */
+	uint64_t start_ns, shown_ns;
+	char step[96];
+};
+
+/* Life cycle */
+void progress_init(struct progress *p, bool quiet, double planned_s);
+void progress_end(struct progress *p); /* clears the line */
+
+/* Operations */
+/* Another step begins, "fanout, window 1: ws". */
+__attribute__((format(printf, 2, 3))) void
+progress_step(struct progress *p, const char *format, ...);
+void progress_done(struct progress *p, double seconds); /* of planned work */
+/* A line that stays, such as a failure. */
+__attribute__((format(printf, 2, 3))) void
+progress_say(struct progress *p, const char *format, ...);
+
+/* Queries */
+double progress_left(const struct progress *p, uint64_t now_ns); /* seconds */
+
+#endif

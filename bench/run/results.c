@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/run/results.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/run/budget.h"
+#include "bench/run/caveats.h"
+#include "bench/run/provenance.h"
+#include "bench/run/put.h"
+#include "servers/base/check.h"
+
+#define OPEN_DEPTH 4 /* deeper values are written on one line */
+
+void results_time(time_t t, bool compact, char *into, size_t size)
+{
+	struct tm utc;
+
+	(void)gmtime_r(&t, &utc);
+	(void)strftime(into, size,
+		       compact ? "%Y%m%dT%H%M%SZ" : "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+/* The document */
+
+static cJSON *options_to_json(const struct suite *s,
+			      const struct results_context *c)
+{
+	cJSON *json = cJSON_CreateObject();
+	cJSON *list;
+
+	CHECK(json);
+	put_text(json, "size", scenario_size_name(s->size));
+	list = put_object(json, "set");
+	for (int i = 0; i < PARAM_COUNT; i++) {
+		if (s->set.set[i])
+			put_number(list, param_name((enum param)i),
+				   s->set.value[i]);
+	}
+	list = put_array(json, "command");
+	CHECK(cJSON_AddItemToArray(list, cJSON_CreateString("pushmark")));
+	for (int i = 0; i < c->argc; i++)
+		CHECK(cJSON_AddItemToArray(list,
+					   cJSON_CreateString(c->argv[i])));
+	return json;
+}
+
+static cJSON *scenarios_to_json(const struct suite *s)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	CHECK(list);
+	for (size_t i = 0; i < s->scenario_count; i++) {
+		const struct scenario *scenario = &s->scenarios[i];
+		cJSON *json = cJSON_CreateObject(), *variants;
+
+		CHECK(cJSON_AddItemToArray(list, json));
+		put_text(json, "name", scenario->name);
+		put_text(json, "description", scenario->description);
+		put_text(json, "teaches", scenario->teaches);
+		put_text(json, "method",
+			 scenario_method_name(scenario->method));
+		variants = put_object(json, "variants");
+		for (size_t v = 0; v < scenario->variant_count; v++)
+			put_text(variants, scenario->variants[v].name,
+				 scenario->variants[v].help);
+	}
+	return list;
+}
+
+static cJSON *targets_to_json(const struct suite *s)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	CHECK(list);
+	for (size_t i = 0; i < s->target_count; i++) {
+		const struct target *t = &s->targets[i];
+		cJSON *json = cJSON_CreateObject(), *start;
+
+		CHECK(cJSON_AddItemToArray(list, json));
+		put_text(json, "name", t->name);
+		put_text(json, "description", t->description);
+		put_text(json, "dialect", t->dialect);
+		start = put_array(json, "start");
+		for (size_t a = 0; t->start[a]; a++)
+			CHECK(cJSON_AddItemToArray(
+				start, cJSON_CreateString(t->start[a])));
+	}
+	return list;
+}
+
+static cJSON *measurements_to_json(const struct suite *s)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	CHECK(list);
+	for (size_t i = 0; i < s->count; i++) {
+		const struct measurement *m = &s->measurements[i];
+		cJSON *json = measurement_to_json(m);
+		cJSON *slices = cJSON_DetachItemFromObject(json, "slices");
+
+		put_bool(json, "client_bound", caveats_client_bound(m));
+		put_item(json, "caveats", caveats_of(m));
+		/* The long part last, where a reader can skip it. */
+		if (slices)
+			put_item(json, "slices", slices);
+		CHECK(cJSON_AddItemToArray(list, json));
+	}
+	return list;
+}
+
+struct cJSON *results_to_json(const struct suite *s,
+			      const struct results_context *c)
+{
+	cJSON *json = cJSON_CreateObject();
+	char text[32];
+
+	CHECK(json);
+	put_number(json, "schema", RESULTS_SCHEMA);
+	results_time(c->started, false, text, sizeof(text));
+	put_text(json, "started", text);
+	results_time(c->ended, false, text, sizeof(text));
+	put_text(json, "ended", text);
+	put_number(json, "seconds", c->seconds);
+	put_bool(json, "interrupted", s->interrupted);
+	put_bool(json, "succeeded", suite_succeeded(s) && !s->interrupted);
+	put_number(json, "seed", (double)s->seed);
+	put_item(json, "options", options_to_json(s, c));
+	put_item(json, "provenance", provenance_to_json(s->home, &s->machine));
+	put_item(json, "scenarios", scenarios_to_json(s));
+	put_item(json, "targets", targets_to_json(s));
+	put_item(json, "caveats", caveats_of_all(&s->machine));
+	put_item(json, "budget", budget_to_json(s->measurements, s->count));
+	put_item(json, "measurements", measurements_to_json(s));
+	return json;
+}
+
+/* Writing */
+
+static void indent(FILE *f, int depth)
+{
+	for (int i = 0; i < depth; i++)
+		(void)fputc('\t', f);
+}
+
+static void write_line(FILE *f, const cJSON *json)
+{
+	char *text = cJSON_PrintUnformatted(json);
+
+	CHECK(text);
+	(void)fputs(text, f);
+	free(text);
+}
+
+static void write_key(FILE *f, const cJSON *item)
+{
+	cJSON *key = cJSON_CreateString(item->string);
+
+	CHECK(key);
+	write_line(f, key);
+	(void)fputs(": ", f);
+	cJSON_Delete(key);
+}
+
+/* Readable down to a depth: a slice is one line of many histograms' counts. */
+static void write_json(FILE *f, const cJSON *json,
+		       int depth) /* NOLINT(misc-no-recursion) */
+{
+	bool object = cJSON_IsObject(json);
+
+	if ((!object && !cJSON_IsArray(json)) || !json->child ||
+	    depth >= OPEN_DEPTH) {
+		write_line(f, json);
+		return;
+	}
+	(void)fputs(object ? "{\n" : "[\n", f);
+	for (const cJSON *c = json->child; c; c = c->next) {
+		indent(f, depth + 1);
+		if (object)
+			write_key(f, c);
+		write_json(f, c, depth + 1);
+		(void)fputs(c->next ? ",\n" : "\n", f);
+	}
+	indent(f, depth);
+	(void)fputc(object ? '}' : ']', f);
+}
+
+enum err results_write(const struct cJSON *json, const char *path)
+{
+	char beside[PATH_MAX];
+	bool failed;
+	FILE *f;
+
+	if (snprintf(beside, sizeof(beside), "%s.new", path) >=
+	    (int)sizeof(beside))
+		return ERR_LIMIT;
+	f = fopen(beside, "we");
+	if (!f)
+		return ERR_IO;
+	write_json(f, json, 0);
+	(void)fputc('\n', f);
+	failed = fflush(f) != 0 || ferror(f);
+	if (fclose(f) != 0 || failed || rename(beside, path) != 0) {
+		int saved = errno;
+
+		(void)unlink(beside);
+		errno = saved;
+		return ERR_IO;
+	}
+	return ERR_OK;
+}

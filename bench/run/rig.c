@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/run/rig.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "servers/base/check.h"
+#include "servers/base/clock.h"
+
+#define STEP_MS 50
+#define GRACE_MS 15000 /* beyond what a command is to take */
+
+void rig_init(struct rig *r, const struct machine *m, struct interrupt *i,
+	      uint64_t *runs)
+{
+	*r = (struct rig){
+		.machine = m, .interrupt = i, .runs = runs, .culprit = -1};
+}
+
+void rig_stop(struct rig *r)
+{
+	worker_stop(r->worker);
+	r->worker = NULL;
+	for (int i = 0; i < RIG_SERVERS; i++) {
+		if (r->targets[i])
+			proc_stop(&r->procs[i]);
+		r->targets[i] = NULL;
+	}
+	r->failure[0] = '\0';
+	r->culprit = -1;
+}
+
+/* Only the first failure is kept, as what follows are its consequences. */
+__attribute__((format(printf, 4, 5))) static enum err
+fail(struct rig *r, enum err e, int culprit, const char *format, ...)
+{
+	va_list args;
+
+	if (r->failure[0])
+		return e;
+	r->culprit = culprit;
+	va_start(args, format);
+	(void)vsnprintf(r->failure, sizeof(r->failure), format, args);
+	va_end(args);
+	return e;
+}
+
+/* Servers and Ctrl-C. */
+static enum err look(struct rig *r)
+{
+	char reason[128];
+
+	if (interrupt_requested(r->interrupt))
+		return ERR_REFUSED;
+	for (int i = 0; i < RIG_SERVERS; i++) {
+		if (!r->targets[i] || proc_alive(&r->procs[i]))
+			continue;
+		proc_reason(&r->procs[i], reason, sizeof(reason));
+		return fail(r, ERR_CLOSED, i, "the server %s %s",
+			    r->targets[i]->name, reason);
+	}
+	return ERR_OK;
+}
+
+/* Until the worker answered. */
+static enum err wait_worker(struct rig *r, uint64_t ms)
+{
+	uint64_t deadline = clock_ms(&clock_monotonic) + ms;
+	enum err e;
+
+	for (;;) {
+		e = worker_wait(r->worker, STEP_MS);
+		if (e == ERR_OK)
+			return ERR_OK;
+		if (e != ERR_AGAIN)
+			return fail(r, ERR_CLOSED, -1, "the load worker ended");
+		e = look(r);
+		if (e)
+			return e;
+		if (clock_ms(&clock_monotonic) > deadline)
+			return fail(r, ERR_TIMEOUT, -1,
+				    "the load worker did not answer in time");
+	}
+}
+
+enum err rig_start_worker(struct rig *r)
+{
+	enum err e = worker_start(r->machine->worker_cpu, &r->worker);
+
+	if (e) {
+		r->worker = NULL;
+		return fail(r, e, -1, "cannot start the load worker: %s",
+			    err_text(e));
+	}
+	return ERR_OK;
+}
+
+static enum err wait_ready(struct rig *r, int index, const struct target *t)
+{
+	uint64_t deadline = clock_ms(&clock_monotonic) + t->ready_ms;
+	struct proc *p = &r->procs[index];
+	char reason[128];
+	enum err e;
+
+	do {
+		e = proc_wait_ready(p, STEP_MS);
+		if (interrupt_requested(r->interrupt))
+			return ERR_REFUSED;
+	} while (e == ERR_AGAIN && clock_ms(&clock_monotonic) < deadline);
+	if (e == ERR_CLOSED) {
+		proc_reason(p, reason, sizeof(reason));
+		return fail(r, e, index, "the server %s %s before it was ready",
+			    t->name, reason);
+	}
+	if (e == ERR_PROTO)
+		return fail(r, e, index,
+			    "the first line of the server %s is not "
+			    "\"listening on http://HOST:PORT\"",
+			    t->name);
+	if (e)
+		return fail(r, e, index, "the server %s was not ready in %g s",
+			    t->name, (double)t->ready_ms / 1000);
+	return ERR_OK;
+}
+
+enum err rig_start_server(struct rig *r, int index, const struct target *t,
+			  const struct home *h, const char *log_path)
+{
+	char **argv = target_argv(t, h);
+	enum err e = proc_start(&r->procs[index], argv, log_path,
+				r->machine->server_cpu);
+
+	target_argv_free(argv);
+	if (e)
+		return fail(r, e, index, "cannot start the server %s", t->name);
+	r->targets[index] = t;
+	return wait_ready(r, index, t);
+}
+
+static void copy(char *into, size_t size, const char *from)
+{
+	(void)snprintf(into, size, "%s", from);
+}
+
+enum err rig_connect(struct rig *r, int server, struct load_target *t)
+{
+	const struct target *target = r->targets[server];
+	struct load_connected told;
+	enum err e;
+
+	copy(t->dialect, sizeof(t->dialect), target->dialect);
+	copy(t->path, sizeof(t->path), target->path);
+	copy(t->nsp, sizeof(t->nsp), target->nsp);
+	copy(t->host, sizeof(t->host), r->procs[server].host);
+	t->port = r->procs[server].port;
+	load_connected_init(&told);
+	e = worker_begin_connect(r->worker, t);
+	if (e)
+		e = fail(r, e, -1, "the load worker ended");
+	else
+		e = wait_worker(
+			r, (t->timeout_ns ? t->timeout_ns / 1000000 : 30000) +
+				   GRACE_MS);
+	if (!e) {
+		e = worker_take_connected(r->worker, &told);
+		if (e || told.error[0])
+			e = fail(r, e ? e : ERR_IO, server,
+				 "cannot connect %u subscribers to %s: %s",
+				 t->subscribers, target->name,
+				 told.error[0] ? told.error : err_text(e));
+	}
+	/* That the server is gone says more than what the client saw. */
+	if (e && e != ERR_REFUSED && !proc_alive(&r->procs[server])) {
+		r->failure[0] = '\0';
+		e = look(r);
+	}
+	load_connected_release(&told);
+	return e;
+}
+
+enum err rig_disconnect(struct rig *r, int group)
+{
+	enum err e = worker_begin_disconnect(r->worker, group);
+
+	if (!e)
+		e = wait_worker(r, GRACE_MS);
+	if (!e)
+		e = worker_take_disconnected(r->worker);
+	return e && e != ERR_REFUSED
+		       ? fail(r, e, -1, "cannot disconnect: %s", err_text(e))
+		       : e;
+}
+
+enum err rig_sample(struct rig *r, int server, struct sample *out)
+{
+	pid_t pids[PROC_CHILDREN];
+	size_t n = proc_pids(&r->procs[server], pids, PROC_CHILDREN);
+	enum err e = sample_take(pids, n, out);
+
+	if (!e)
+		return ERR_OK;
+	e = look(r);
+	return e ? e
+		 : fail(r, ERR_IO, server, "cannot read the costs of %s",
+			r->targets[server]->name);
+}
+
+enum err rig_pause(struct rig *r, uint64_t ms)
+{
+	uint64_t until = clock_ms(&clock_monotonic) + ms;
+	enum err e = ERR_OK;
+
+	while (!e && clock_ms(&clock_monotonic) < until) {
+		struct timespec pause = {.tv_nsec = 5000000};
+
+		(void)nanosleep(&pause, NULL);
+		e = look(r);
+	}
+	return e;
+}
+
+/* Slices */
+
+void rig_slice_init(struct rig_slice *s)
+{
+	*s = (struct rig_slice){.why = ""};
+	load_result_init(&s->result);
+}
+
+void rig_slice_release(struct rig_slice *s)
+{
+	load_result_release(&s->result);
+	rig_slice_init(s);
+}
+
+double rig_slice_units(const struct rig_slice *s)
+{
+	return s->result.kind == LOAD_RTT ? (double)s->result.completed
+					  : (double)s->result.deliveries;
+}
+
+static enum err run_plan(struct rig *r, const struct load_plan *p,
+			 struct load_result *out)
+{
+	uint64_t ms = (p->duration_ns + p->drain_ns) / 1000000 + GRACE_MS;
+	enum err e;
+
+	/* A slice with a number of messages ends by itself in a while. */
+	if (p->messages)
+		ms += 60000;
+	e = worker_begin_run(r->worker, p);
+	if (!e)
+		e = wait_worker(r, ms);
+	if (!e)
+		e = worker_take_result(r->worker, out);
+	return e && e != ERR_REFUSED && !r->failure[0]
+		       ? fail(r, e, -1, "the load worker failed: %s",
+			      err_text(e))
+		       : e;
+}
+
+/* CPU of all servers of the rig, as they share a core. */
+static enum err sample_all(struct rig *r, struct sample *out)
+{
+	enum err e = ERR_OK;
+
+	for (int i = 0; i < RIG_SERVERS && !e; i++) {
+		out[i] = (struct sample){0};
+		if (r->targets[i])
+			e = rig_sample(r, i, &out[i]);
+	}
+	return e;
+}
+
+static void judge(struct rig *r, struct rig_slice *s)
+{
+	double seconds = (double)s->cost.at_ns / 1e9;
+
+	s->valid = load_result_valid(&s->result, &s->why);
+	if (s->valid && rig_slice_units(s) <= 0 &&
+	    s->result.kind != LOAD_IDLE) {
+		s->valid = false;
+		s->why = "nothing was delivered";
+	}
+	s->disturbed = machine_disturbed(r->machine, s->foreign_s, seconds);
+}
+
+enum err rig_run(struct rig *r, int server, struct load_plan *p,
+		 struct rig_slice *out)
+{
+	struct sample before[RIG_SERVERS], after[RIG_SERVERS];
+	struct core_time core[2];
+	uint64_t own = 0;
+	enum err e;
+
+	p->run = ++*r->runs;
+	if (p->drain_ns == 0)
+		p->drain_ns = 5000000000;
+	core[0] = machine_core(r->machine, r->machine->server_cpu);
+	e = sample_all(r, before);
+	if (!e)
+		e = run_plan(r, p, &out->result);
+	if (!e)
+		e = sample_all(r, after);
+	if (!e)
+		e = look(r);
+	if (e)
+		return e;
+	core[1] = machine_core(r->machine, r->machine->server_cpu);
+	for (int i = 0; i < RIG_SERVERS; i++)
+		own += after[i].cpu_ns - before[i].cpu_ns;
+	out->server = server;
+	out->cost = sample_difference(&before[server], &after[server]);
+	out->rss_anon = after[server].rss_anon;
+	out->foreign_s = machine_foreign(r->machine, &core[0], &core[1], own);
+	judge(r, out);
+	return ERR_OK;
+}

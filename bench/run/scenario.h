@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A workload, read from bench/scenarios/NAME.json: what it teaches, its
+ * parameters with their ranges, its variants (each measured on its own) and
+ * what the sizes of a suite change. docs/BENCHMARKING.md shows the format.
+ *
+ * A parameter's value is, in falling order of precedence: what --set says,
+ * the variant's, the size's, the file's default, the default of this module.
+ */
+#ifndef BENCH_RUN_SCENARIO_H
+#define BENCH_RUN_SCENARIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bench/load/load.h"
+#include "bench/run/doc.h"
+#include "servers/base/err.h"
+
+/* Name, default, least and greatest value of every parameter there is. */
+#define PARAM_LIST(X)                                                          \
+	X(SUBSCRIBERS, subscribers, 1000, 0, 18000)                            \
+	X(PAYLOAD, payload, 128, 69, 1 << 20)                                  \
+	X(WINDOW, window, 1, 1, 1024)                                          \
+	X(LOAD, load, 0.3, 0.01, 1)                                            \
+	X(RATE, rate, 0, 0, 1e6)                                               \
+	X(BURST, burst, 1, 1, 1024)                                            \
+	X(POISSON, poisson, 0, 0, 1)                                           \
+	X(SPIN, spin, 0, 0, 1)                                                 \
+	X(MARGIN, margin, 0.1, 0.001, 1)                                       \
+	X(PAIRS, pairs, 10, 1, 10000)                                          \
+	X(STARTS, starts, 1, 1, 1000)                                          \
+	X(SLICE_MS, slice_ms, 250, 10, 60000)                                  \
+	X(WARMUP_MS, warmup_ms, 150, 10, 60000)                                \
+	X(WARMUP_MAX, warmup_max, 6, 1, 1000)                                  \
+	X(CHECK_MESSAGES, check_messages, 32, 1, 1000000)                      \
+	X(SETTLE_MS, settle_ms, 200, 1, 600000)
+
+enum param {
+#define PARAM_ENUM(upper, lower, value, min, max) PARAM_##upper,
+	PARAM_LIST(PARAM_ENUM)
+#undef PARAM_ENUM
+		PARAM_COUNT
+};
+
+enum scenario_method {
+	METHOD_PAIRS,  /* slices of the target between slices of bare */
+	METHOD_MEMORY, /* memory per idle connection */
+	METHOD_CLIENT, /* the decoding worker against a plain recv() loop */
+};
+
+enum scenario_size { SIZE_SMOKE, SIZE_QUICK, SIZE_STANDARD, SIZES };
+
+struct param_spec {
+	bool declared; /* in the file: --set may change it */
+	double value, min, max;
+	char *help;
+};
+
+/* Some parameters, others untouched. */
+struct param_changes {
+	bool set[PARAM_COUNT];
+	double value[PARAM_COUNT];
+};
+
+struct variant {
+	char *name, *help;
+	enum load_kind kind;
+	struct param_changes changes;
+};
+
+struct scenario {
+	char *name, *description, *teaches;
+	enum scenario_method method;
+	int suite; /* place among those that run when none is named, or 0 */
+	struct param_spec params[PARAM_COUNT];
+	struct param_changes sizes[SIZES];
+	struct variant *variants;
+	size_t variant_count;
+};
+
+/* Life cycle */
+/* ERR_USAGE: d->error says what is wrong. scenario_release() is legal. */
+MUST_USE enum err scenario_read(struct scenario *s, struct doc *d);
+void scenario_release(struct scenario *s);
+
+/* Operations */
+/*
+ * Adds one `key=value` of --set to `into`. ERR_USAGE with `message`: no such
+ * parameter, not a number. Whether it is in range is the scenario's to say.
+ */
+MUST_USE enum err param_set(struct param_changes *into, const char *text,
+			    char *message, size_t size);
+/*
+ * Whether the scenario takes what is set there: ERR_NOTFOUND when it declares
+ * none of it, ERR_USAGE with `message` when a value is out of range.
+ */
+MUST_USE enum err scenario_takes(const struct scenario *s,
+				 const struct param_changes *set, char *message,
+				 size_t size);
+/* The values of one variant. */
+void scenario_values(const struct scenario *s, const struct variant *v,
+		     enum scenario_size size, const struct param_changes *set,
+		     double out[PARAM_COUNT]);
+
+/* Queries */
+const char *param_name(enum param p);
+const char *scenario_method_name(enum scenario_method m);
+const char *scenario_size_name(enum scenario_size s);
+extern const char *const scenario_size_names[]; /* NULL-terminated */
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/run/scenario.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HEAD                                                                   \
+	"{\n\"name\": \"s\",\n\"description\": \"d\",\n\"teaches\": \"t\",\n"  \
+	"\"method\": \"pairs\",\n"
+#define PARAMS                                                                 \
+	"\"parameters\": {\"subscribers\": {\"value\": 10, \"min\": 1,"        \
+	"\"max\": 20, \"help\": \"h\"}},\n"
+#define VARIANTS                                                               \
+	"\"variants\": [{\"name\": \"v\", \"kind\": \"closed\","               \
+	" \"window\": 4}],\n"
+#define SIZES "\"sizes\": {\"smoke\": {\"subscribers\": 5}}\n}\n"
+
+/* What is wrong with the text, or "". */
+static const char *complaint(const char *text)
+{
+	static char error[512];
+	struct scenario s = {0};
+	struct doc d;
+
+	if (doc_parse(&d, "s.json", text, strlen(text)) == ERR_OK) {
+		enum err e = scenario_read(&s, &d);
+
+		cr_assert_eq(e, d.error[0] ? ERR_USAGE : ERR_OK);
+	}
+	(void)snprintf(error, sizeof(error), "%s", d.error);
+	scenario_release(&s);
+	doc_release(&d);
+	return error;
+}
+
+Test(scenario, a_whole_one_has_no_complaint)
+{
+	cr_assert_str_eq(complaint(HEAD PARAMS VARIANTS SIZES), "");
+}
+
+Test(scenario, complaints_name_file_line_and_key)
+{
+	cr_assert_str_eq(
+		complaint(HEAD PARAMS VARIANTS "\"colour\": 1,\n" SIZES),
+		"s.json:8: \"colour\": unknown key");
+	cr_assert_str_eq(
+		complaint(
+			HEAD PARAMS VARIANTS
+			"\"sizes\": {\n\"smoke\": {\n\"subscribers\": 21\n}}}"),
+		"s.json:10: \"subscribers\": 21 is not within 1 and 20");
+	cr_assert_str_eq(complaint(HEAD "\"parameters\": {\n\"speed\": {}},\n"),
+			 "s.json:8: this is not JSON");
+	cr_assert_str_eq(complaint(HEAD "\"parameters\": {\n\"speed\": {}}}"),
+			 "s.json:7: \"speed\": there is no such parameter");
+}
+
+Test(scenario, what_is_missing_or_of_another_type)
+{
+	cr_assert_str_eq(complaint(HEAD VARIANTS SIZES),
+			 "s.json:1: lacks the key \"parameters\"");
+	cr_assert_str_eq(complaint("[]"), "s.json: expected an object");
+	cr_assert_str_eq(complaint(""), "s.json:1: this is not JSON");
+	cr_assert_str_eq(
+		complaint(HEAD PARAMS "\"variants\": [],\n" SIZES),
+		"s.json:7: \"variants\": expected a list with at least one "
+		"variant");
+	cr_assert_str_eq(
+		complaint(HEAD PARAMS "\"variants\": [{\"name\": \"v\",\n"
+				      "\"kind\": \"fast\"}],\n" SIZES),
+		"s.json:8: \"kind\": expected closed, open, rtt or idle");
+	cr_assert_str_eq(complaint(HEAD PARAMS
+				   "\"variants\": [{\"name\": \"v\", \"kind\": "
+				   "\"open\",\n\"rate\": \"fast\"}],\n" SIZES),
+			 "s.json:8: \"rate\": expected a number");
+	cr_assert_str_eq(complaint(HEAD PARAMS VARIANTS
+				   "\"suite\": 1,\n\"suite\": 2,\n" SIZES),
+			 "s.json:9: \"suite\": given twice");
+}
+
+Test(scenario, lines_are_right_beside_brackets_and_quotes_in_texts)
+{
+	cr_assert_str_eq(
+		complaint("{\n\"name\": \"]}\\\"{[,: x\",\n"
+			  "\"description\": \"\\\\\",\n\"teaches\": 3\n}"),
+		"s.json:4: \"teaches\": expected a text");
+}
+
+Test(scenario, values_come_from_set_variant_size_and_file_in_that_order)
+{
+	static const char text[] = HEAD PARAMS VARIANTS SIZES;
+	struct param_changes set = {0};
+	double values[PARAM_COUNT];
+	struct scenario s;
+	char message[128];
+	struct doc d;
+
+	cr_assert_eq(doc_parse(&d, "s.json", text, strlen(text)), ERR_OK);
+	cr_assert_eq(scenario_read(&s, &d), ERR_OK);
+	scenario_values(&s, &s.variants[0], SIZE_QUICK, &set, values);
+	cr_assert_float_eq(values[PARAM_SUBSCRIBERS], 10, 0);
+	cr_assert_float_eq(values[PARAM_WINDOW], 4, 0);
+	cr_assert_float_eq(values[PARAM_PAYLOAD], 128, 0);
+	scenario_values(&s, &s.variants[0], SIZE_SMOKE, &set, values);
+	cr_assert_float_eq(values[PARAM_SUBSCRIBERS], 5, 0);
+	cr_assert_eq(param_set(&set, "subscribers=7", message, 128), ERR_OK);
+	cr_assert_eq(param_set(&set, "window=9", message, 128), ERR_OK);
+	scenario_values(&s, &s.variants[0], SIZE_SMOKE, &set, values);
+	cr_assert_float_eq(values[PARAM_SUBSCRIBERS], 7, 0);
+	/* Not declared by the scenario, hence its own. */
+	cr_assert_float_eq(values[PARAM_WINDOW], 4, 0);
+	scenario_release(&s);
+	doc_release(&d);
+}
+
+Test(scenario, set_says_what_is_wrong)
+{
+	static const char text[] = HEAD PARAMS VARIANTS SIZES;
+	struct param_changes set = {0}, other = {0};
+	struct scenario s;
+	char message[128];
+	struct doc d;
+
+	cr_assert_eq(param_set(&set, "subscribers", message, 128), ERR_USAGE);
+	cr_assert_str_eq(message, "--set subscribers: expected key=value");
+	cr_assert_eq(param_set(&set, "speed=1", message, 128), ERR_USAGE);
+	cr_assert_str_eq(message, "--set speed=1: there is no such parameter");
+	cr_assert_eq(param_set(&set, "pairs=1x", message, 128), ERR_USAGE);
+	cr_assert_str_eq(message, "--set pairs=1x: expected a number");
+	cr_assert_eq(doc_parse(&d, "s.json", text, strlen(text)), ERR_OK);
+	cr_assert_eq(scenario_read(&s, &d), ERR_OK);
+	cr_assert_eq(param_set(&set, "subscribers=21", message, 128), ERR_OK);
+	cr_assert_eq(scenario_takes(&s, &set, message, 128), ERR_USAGE);
+	cr_assert_str_eq(message, "--set subscribers=21: s takes 1 to 20");
+	cr_assert_eq(param_set(&other, "window=2", message, 128), ERR_OK);
+	cr_assert_eq(scenario_takes(&s, &other, message, 128), ERR_NOTFOUND);
+	scenario_release(&s);
+	doc_release(&d);
+}
