@@ -9,7 +9,7 @@
 #include "servers/base/version.h"
 #include "servers/server.h"
 
-#define MS_MAX 86400000		/* a day */
+#define MS_MAX 86400000	       /* a day */
 #define BYTES_MAX 1073741824LL /* 1 GiB */
 
 struct command_line {
@@ -38,9 +38,17 @@ static const struct opt table[] = {
 		struct command_line, S(port)),
 	TEXT("namespaces", "LIST", "namespaces that exist, as /a,/b (any)",
 	     namespaces),
-	TEXT("transports", "LIST",
-	     "what Engine.IO offers: polling,websocket", transports),
+	TEXT("transports", "LIST", "what Engine.IO offers: polling,websocket",
+	     transports),
 	TEXT("ws-path", "PATH", "where raw WebSocket lives", ws_path),
+	OPT_FLAG("deflate", "compress WebSocket messages (permessage-deflate)",
+		 struct command_line, S(deflate)),
+	OPT_INT("fragment", "BYTES",
+		"largest payload of a WebSocket frame; 0 never fragments", 0,
+		BYTES_MAX, struct command_line, S(fragment)),
+	TEXT("origin", "LIST",
+	     "origins whose pages may connect, as https://a.example (any)",
+	     origins),
 	COUNT("max-connections",
 	      "refuse more with 503; 0 takes the descriptor limit", 0,
 	      max_connections),
@@ -70,8 +78,8 @@ static const struct opt table[] = {
 	COUNT("history-messages", "kept per room for resume", 0,
 	      history_messages),
 	BYTES("history-bytes", "kept per room for resume", history_bytes),
-	MS("room-retention", "how long a room without members keeps its history",
-	   room_retention),
+	MS("room-retention",
+	   "how long a room without members keeps its history", room_retention),
 	COUNT("max-rooms", "rooms in all namespaces", 1, max_rooms),
 	COUNT("max-rooms-per-session", "rooms one session may be in", 1,
 	      max_rooms_per_session),
@@ -81,8 +89,7 @@ static const struct opt table[] = {
 		   struct command_line, log_level),
 	OPT_FLAG("version", "print the version and exit", struct command_line,
 		 version),
-	OPT_FLAG("help", "print this text and exit", struct command_line,
-		 help),
+	OPT_FLAG("help", "print this text and exit", struct command_line, help),
 	OPT_END,
 };
 
@@ -94,6 +101,7 @@ static const struct command_line defaults = {
 			.app = "relay",
 			.host = "127.0.0.1",
 			.ws_path = "/ws",
+			.fragment = 65536,
 			.port = 8080,
 			.ping_interval = 25000,
 			.ping_timeout = 20000,

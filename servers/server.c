@@ -50,7 +50,9 @@ struct server {
 	struct loop_fd signals;
 	unsigned signals_seen;
 	uint64_t drain_timeout_ms;
-	char *names;			   /* storage of `namespaces` */
+	char *origin_list;		       /* storage of `origins` */
+	const char *origins[NAMES_MAX + 1];    /* NULL-terminated */
+	char *names;			       /* storage of `namespaces` */
 	const char *namespaces[NAMES_MAX + 1]; /* NULL-terminated */
 };
 
@@ -161,6 +163,38 @@ static enum err choose_namespaces(struct server *s, const char *list,
 	return ERR_USAGE;
 }
 
+/* As a browser writes one: scheme, host, perhaps port, and nothing more. */
+static bool is_origin(const char *text)
+{
+	const char *host = strstr(text, "://");
+
+	if (strcmp(text, "null") == 0)
+		return true;
+	return host && host != text && host[3] != '\0' &&
+	       !strpbrk(host + 3, "/?#@ *");
+}
+
+static enum err choose_origins(struct server *s, const char *list,
+			       char *message, size_t size)
+{
+	if (!list)
+		return ERR_OK;
+	s->origin_list = xstrdup(list);
+	if (split(s->origin_list, s->origins, NAMES_MAX)) {
+		size_t i = 0;
+
+		while (s->origins[i] && is_origin(s->origins[i]))
+			i++;
+		if (!s->origins[i])
+			return ERR_OK;
+	}
+	snprintf(message, size,
+		 "--origin: expected a list as https://a.example,"
+		 "http://localhost:3000, got \"%s\"",
+		 list);
+	return ERR_USAGE;
+}
+
 /* Raises the soft limit to the hard one; returns how many may connect. */
 static uint64_t descriptor_limit(void)
 {
@@ -189,6 +223,7 @@ static void fill_backend_options(const struct server_options *o,
 	b->close_timeout_ms = (uint64_t)o->close_timeout;
 	b->retry_ms = (uint64_t)o->retry;
 	b->ws_path = o->ws_path;
+	b->deflate = o->deflate;
 }
 
 static enum err start_http(struct server *s, const struct server_options *o)
@@ -202,6 +237,7 @@ static enum err start_http(struct server *s, const struct server_options *o)
 		.head_timeout_ms = (uint64_t)o->head_timeout,
 		.body_timeout_ms = (uint64_t)o->body_timeout,
 		.idle_timeout_ms = (uint64_t)o->idle_timeout,
+		.origins = s->origin_list ? s->origins : NULL,
 	};
 
 	if (o->max_connections > 0)
@@ -236,6 +272,7 @@ static void start_hub(struct server *s, const struct server_options *o,
 		.room_retention_ms = (uint64_t)o->room_retention,
 		.max_rooms = (uint32_t)o->max_rooms,
 		.max_rooms_per_session = (uint32_t)o->max_rooms_per_session,
+		.fragment = (size_t)o->fragment,
 		.namespaces = s->names ? s->namespaces : NULL,
 	};
 
@@ -313,7 +350,8 @@ enum err server_new(const struct server_options *o, char *message,
 			      message_size) ||
 	    choose_app(o->app, &app, message, message_size) ||
 	    choose_slow(o->slow, &slow, message, message_size) ||
-	    choose_namespaces(s, o->namespaces, message, message_size))
+	    choose_namespaces(s, o->namespaces, message, message_size) ||
+	    choose_origins(s, o->origins, message, message_size))
 		goto fail;
 	e = loop_new(&clock_monotonic, &s->loop);
 	if (e != ERR_OK)
@@ -393,5 +431,6 @@ void server_free(struct server *s)
 	if (s->loop)
 		loop_free(s->loop);
 	free(s->names);
+	free(s->origin_list);
 	free(s);
 }

@@ -6,6 +6,7 @@
 #ifndef SERVERS_SERVER_H
 #define SERVERS_SERVER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "servers/base/err.h"
@@ -18,6 +19,9 @@ struct server_options {
 	const char *app;
 	const char *host;
 	const char *ws_path;
+	const char *origins; /* comma-separated; NULL: any */
+	bool deflate;
+	int64_t fragment;
 	int64_t port;
 	int64_t max_connections; /* 0: from the descriptor limit */
 	int64_t ping_interval, ping_timeout, max_payload, max_chunked;

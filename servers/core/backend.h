@@ -30,6 +30,7 @@ struct backend_options {
 	uint64_t retry_ms;	     /* 2000: SSE's reconnection time */
 	const char *ws_path;	     /* "/ws" */
 	bool transport_polling, transport_websocket; /* Engine.IO offers */
+	bool deflate; /* false: no permessage-deflate for WebSocket */
 };
 extern const struct backend_options backend_defaults;
 

@@ -7,6 +7,7 @@
 #include "servers/base/random.h"
 #include "servers/core/join.h"
 #include "servers/core/nsp.h"
+#include "servers/wire/deflate.h"
 #include "servers/wire/envelope.h"
 #include "servers/wire/socketio.h"
 
@@ -20,6 +21,7 @@ const struct hub_options hub_defaults = {
 	.room_retention_ms = 120000,
 	.max_rooms = 65536,
 	.max_rooms_per_session = 1024,
+	.fragment = 65536,
 	.namespaces = NULL,
 };
 
@@ -97,6 +99,8 @@ struct hub *hub_new(struct loop *loop, const struct hub_options *options,
 	timer_init(&h->room_timer, nsp_expire_rooms);
 	h->joins = join_cache_new();
 	h->bus = bus_local_new(h);
+	h->encoder.epoch = h->epoch;
+	h->encoder.fragment = options->fragment;
 	h->flushed_ns = UINT64_MAX;
 	hub_make_epoch(h);
 	h->flush_hook.run = hub_flush_slice;
@@ -126,6 +130,7 @@ void hub_free(struct hub *h)
 		nsp_free(n);
 	timer_cancel(&h->room_timer);
 	map_release(&h->nsps);
+	deflater_free(h->encoder.deflater);
 	free(h);
 }
 
@@ -204,7 +209,7 @@ void hub_deliver(struct hub *h, struct msg *m, const struct session *except)
 
 	if (!r)
 		return; /* another node's room, and nobody is in it here */
-	m->epoch = h->epoch;
+	m->encoder = &h->encoder;
 	m->position = ++h->position;
 	room_record(r, m, &h->options.history);
 	if (r->count == 0) {

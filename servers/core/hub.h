@@ -43,6 +43,7 @@ struct hub_options {
 	uint64_t room_retention_ms;
 	uint32_t max_rooms; /* in all */
 	uint32_t max_rooms_per_session;
+	size_t fragment; /* of WebSocket messages; see struct msg_encoder */
 	const char *const *namespaces; /* NULL-terminated; NULL: the app's */
 };
 extern const struct hub_options hub_defaults;
@@ -78,6 +79,7 @@ struct hub {
 	uint64_t room_count;
 	uint64_t pushed_this_tick; /* queue entries made; see hub_busy() */
 	char epoch[HUB_EPOCH_CHARS + 1];
+	struct msg_encoder encoder;
 };
 
 /* Life cycle */
@@ -113,8 +115,7 @@ MUST_USE enum err hub_leave(struct session *s, struct slice room);
 /*
  * Joins the rooms and queues, in order of position, what they published after
  * `position`; what the histories no longer hold, or all when `epoch` is not
- * this node's, is told by `gap` messages first (MSG_TEXT of the raw dialect;
- * SSE events on FORMAT_SSE; the event `gap` in Socket.IO). Then live:
+ * this node's, is told by `gap` messages first (see gap.h). Then live:
  * atomically within the tick. What a room that the session is in already has
  * queued for it is not queued again. ERR_USAGE (a name); ERR_LIMIT: too many
  * rooms, or the replay does not fit the queue (the session is unchanged).

@@ -50,7 +50,6 @@ struct msg *msg_new_event(const struct msg_event *e)
 	m = xmalloc(size);
 	*m = (struct msg){.refs = 1, .kind = MSG_EVENT};
 	m->flags = (uint8_t)e->flags;
-	m->epoch = "";
 	at = (char *)(m + 1);
 	m->nsp = msg_copy(&at, e->nsp);
 	m->room = msg_copy(&at, e->room);
@@ -71,17 +70,41 @@ struct msg *msg_new_private(enum msg_kind kind, struct slice payload,
 	CHECK(kind != MSG_EVENT);
 	*m = (struct msg){.refs = 1, .kind = (uint8_t)kind};
 	m->flags = (uint8_t)flags;
-	m->epoch = "";
 	m->data = msg_copy(&at, payload);
 	m->size = msg_cost(m);
 	return m;
 }
 
+struct msg *msg_new_part(struct msg *whole, struct slice bytes)
+{
+	struct msg *m = xmalloc(sizeof(*m));
+
+	*m = (struct msg){.refs = 1, .kind = MSG_PART};
+	m->data = bytes;
+	m->whole = msg_ref(whole);
+	m->size = sizeof(*m);
+	return m;
+}
+
+/* What is not compressed is the plain frame, which `frames` owns. */
+static void msg_free_deflated(struct msg *m)
+{
+	if (!m->deflated)
+		return;
+	for (int i = 0; i < FORMAT_END - FORMAT_WS_DEFLATE; i++)
+		if (m->deflated[i].p != m->frames[FORMAT_WS].p)
+			free((void *)(uintptr_t)m->deflated[i].p);
+	free(m->deflated);
+}
+
 void msg_free(struct msg *m)
 {
+	msg_free_deflated(m);
 	/* What needs no framing is its own frame, inside the message. */
 	for (int i = 0; i < FORMAT_COUNT; i++)
 		if (m->frames[i].p != m->data.p)
 			free((void *)(uintptr_t)m->frames[i].p);
+	if (m->whole)
+		msg_unref(m->whole);
 	free(m);
 }

@@ -27,34 +27,64 @@ enum wire_format {
 	FORMAT_SSE,	    /* raw dialect as text/event-stream */
 	FORMAT_EIO_POLLING, /* Engine.IO packets in a polling payload */
 	FORMAT_EIO_WS,	    /* Engine.IO packets in WebSocket frames */
-	FORMAT_COUNT,
+	FORMAT_COUNT,	    /* those that every message has a place for */
+	/*
+	 * FORMAT_WS with events compressed by permessage-deflate, one for each
+	 * window size from DEFLATE_BITS_MIN to DEFLATE_BITS_MAX.
+	 */
+	FORMAT_WS_DEFLATE = FORMAT_COUNT,
+	FORMAT_END = FORMAT_WS_DEFLATE + 7,
 };
 
-enum msg_kind { MSG_EVENT, MSG_TEXT, MSG_BINARY, MSG_BYTES, MSG_GAP };
+enum msg_kind {
+	MSG_EVENT,
+	MSG_TEXT,
+	MSG_BINARY,
+	MSG_BYTES,
+	MSG_GAP,
+	MSG_PART, /* some bytes of another message's frame */
+};
 
 enum msg_flags {
 	MSG_VOLATILE = 1, /* may be dropped for those not writable */
 	MSG_RAW_DATA = 2, /* an event whose data is bytes, not JSON */
 	MSG_CLOSES = 4,	  /* last message: close the link once it is written */
-	MSG_BARE = 8,	  /* Socket.IO gets the data alone, without room and seq */
-	MSG_OBJECT = 16,  /* the raw dialect gets the data alone, an object */
+	MSG_BARE = 8, /* Socket.IO gets the data alone, without room and seq */
+	MSG_OBJECT = 16, /* the raw dialect gets the data alone, an object */
+	MSG_CONTROL =
+		32, /* bytes that may go between the fragments of others */
+};
+
+struct deflater;
+
+/* What encoding knows of the node, which owns it; outlives every message. */
+struct msg_encoder {
+	const char *epoch; /* names the node's life */
+	size_t fragment;   /* most payload of one WebSocket frame; 0: any */
+	struct deflater *deflater; /* NULL until it is needed first */
 };
 
 struct msg {
 	uint32_t refs;
 	uint8_t kind;
 	uint8_t flags;
-	uint32_t size;	   /* for accounting: its memory and one frame's */
-	uint64_t seq;	   /* number in its room, from 1 */
+	uint32_t size; /* for accounting: its memory and one frame's */
+	uint64_t seq;  /* number in its room, from 1 */
 	union {
-		uint64_t position; /* number on this node, from 1; 0: of no room */
+		uint64_t position; /* number on this node; 0: none */
 		uint64_t first;	   /* of a gap, whose last number is seq */
 	};
-	const char *epoch; /* of the node; outlives every message */
+	struct msg_encoder *encoder; /* of the node; NULL: it has none */
 	struct slice nsp, room, event, from; /* into the message itself */
 	struct slice data;		     /* JSON text or bytes */
 	/* Encoded; owned, unless it is `data` itself; empty: not yet. */
 	struct slice frames[FORMAT_COUNT];
+	/*
+	 * The same for the formats from FORMAT_WS_DEFLATE on, once somebody
+	 * speaks one of them. What is not worth compressing is its plain frame.
+	 */
+	struct slice *deflated;
+	struct msg *whole; /* MSG_PART: what `data` lies in, a reference */
 };
 
 /* What msg_new_event() copies. */
@@ -69,6 +99,11 @@ struct msg *msg_new_event(const struct msg_event *e);
 /* MSG_TEXT, MSG_BINARY or MSG_BYTES; copies the payload. */
 struct msg *msg_new_private(enum msg_kind kind, struct slice payload,
 			    unsigned flags);
+/*
+ * MSG_PART: `bytes`, which lie in a frame of `whole`, as they are. Holds a
+ * reference to `whole`, whose encoded form they share.
+ */
+struct msg *msg_new_part(struct msg *whole, struct slice bytes);
 void msg_free(struct msg *m); /* only for msg_unref() */
 static inline void msg_unref(struct msg *m)
 {
@@ -81,7 +116,7 @@ static inline struct msg *msg_ref(struct msg *m)
 	return m;
 }
 
-/* Whether a queue may leave m out: a published event, whose loss has a number. */
+/* Whether a queue may leave m out: an event whose loss has a number. */
 static inline bool msg_droppable(const struct msg *m)
 {
 	return m->kind == MSG_EVENT && m->seq;
@@ -96,7 +131,9 @@ struct slice msg_encode(struct msg *m, enum wire_format format);
 
 static inline struct slice msg_frame(struct msg *m, enum wire_format format)
 {
-	return m->frames[format].n ? m->frames[format] : msg_encode(m, format);
+	return format < FORMAT_COUNT && m->frames[format].n
+		       ? m->frames[format]
+		       : msg_encode(m, format);
 }
 
 #endif

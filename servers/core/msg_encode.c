@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* The wire forms of a message: once per format, for every receiver. */
+#include <stdlib.h>
+
 #include "servers/base/buf.h"
 #include "servers/base/check.h"
 #include "servers/core/gap.h"
 #include "servers/core/msg.h"
+#include "servers/wire/deflate.h"
 #include "servers/wire/engineio.h"
 #include "servers/wire/envelope.h"
 #include "servers/wire/json.h"
 #include "servers/wire/socketio.h"
 #include "servers/wire/sse.h"
 #include "servers/wire/websocket.h"
+
+#define DEFLATE_LEVEL 1	  /* a fan-out wants time more than ratio */
+#define DEFLATE_LEAST 128 /* bytes; less is not worth a stream's reset */
 
 /*
  * Encoding cannot fail: names were checked when the message was published,
@@ -83,21 +89,54 @@ static void add_socketio(struct buf *b, const struct msg *m)
 	must(buf_add_char(b, ']'));
 }
 
+/* A message of WebSocket, in as many frames as the node says. */
+static void add_ws(struct buf *b, const struct msg *m, enum ws_opcode opcode,
+		   struct slice payload, bool deflated)
+{
+	must(ws_add_message(b, opcode, payload, deflated,
+			    m->encoder ? m->encoder->fragment : 0));
+}
+
+/* What a frame of the raw dialect carries; `text` is where it is made. */
+static struct slice ws_payload(const struct msg *m, struct buf *text)
+{
+	if (msg_is_raw(m) || m->kind == MSG_TEXT)
+		return m->data;
+	add_envelope(text, m, m->data);
+	return buf_slice(text);
+}
+
 static void encode_ws(struct buf *b, const struct msg *m)
 {
 	struct buf text;
 
-	if (msg_is_raw(m)) {
-		must(ws_add_frame(b, WS_BINARY, m->data, false));
-		return;
-	}
-	if (m->kind == MSG_TEXT) {
-		must(ws_add_frame(b, WS_TEXT, m->data, false));
-		return;
-	}
 	buf_init(&text, BUF_UNLIMITED);
-	add_envelope(&text, m, m->data);
-	must(ws_add_frame(b, WS_TEXT, buf_slice(&text), false));
+	add_ws(b, m, msg_is_raw(m) ? WS_BINARY : WS_TEXT, ws_payload(m, &text),
+	       false);
+	buf_release(&text);
+}
+
+/* Nothing is added when the plain frame is not longer. */
+static void encode_ws_deflated(struct buf *b, struct msg *m, unsigned bits)
+{
+	struct buf text, packed;
+	struct slice payload;
+
+	buf_init(&text, BUF_UNLIMITED);
+	buf_init(&packed, BUF_UNLIMITED);
+	payload = ws_payload(m, &text);
+	if (payload.n < DEFLATE_LEAST)
+		goto out;
+	if (!m->encoder->deflater)
+		m->encoder->deflater = deflater_new(DEFLATE_LEVEL);
+	/* Without memory for it there is still the plain frame. */
+	if (deflater_add(m->encoder->deflater, bits, payload, &packed) ==
+		    ERR_OK &&
+	    packed.len < payload.n)
+		add_ws(b, m, msg_is_raw(m) ? WS_BINARY : WS_TEXT,
+		       buf_slice(&packed), true);
+out:
+	buf_release(&packed);
 	buf_release(&text);
 }
 
@@ -135,7 +174,7 @@ static void encode_sse(struct buf *b, const struct msg *m)
 	}
 	/* What was published to no room is no place to resume from. */
 	if (m->position) {
-		must(buf_printf(&text, "%s-", m->epoch));
+		must(buf_printf(&text, "%s-", m->encoder->epoch));
 		must(buf_add_u64(&text, m->position));
 	}
 	id = text.len;
@@ -162,15 +201,15 @@ static void encode_eio_ws(struct buf *b, const struct msg *m)
 	struct buf text;
 
 	if (m->kind == MSG_TEXT)
-		must(ws_add_frame(b, WS_TEXT, m->data, false));
+		add_ws(b, m, WS_TEXT, m->data, false);
 	if (m->kind == MSG_EVENT) {
 		buf_init(&text, BUF_UNLIMITED);
 		add_socketio(&text, m);
-		must(ws_add_frame(b, WS_TEXT, buf_slice(&text), false));
+		add_ws(b, m, WS_TEXT, buf_slice(&text), false);
 		buf_release(&text);
 	}
 	if (msg_is_raw(m))
-		must(ws_add_frame(b, WS_BINARY, m->data, false));
+		add_ws(b, m, WS_BINARY, m->data, false);
 }
 
 static void encode(struct buf *b, const struct msg *m, enum wire_format format)
@@ -188,20 +227,54 @@ static void encode(struct buf *b, const struct msg *m, enum wire_format format)
 	case FORMAT_EIO_WS:
 		encode_eio_ws(b, m);
 		break;
-	case FORMAT_COUNT:
+	default:
 		break;
 	}
 }
 
-struct slice msg_encode(struct msg *m, enum wire_format format)
+/* Histories keep frames for long: gives back what growing left over. */
+static void keep(struct buf *b, struct slice *frame)
 {
-	struct slice *frame = &m->frames[format];
-	struct buf b;
-	char *bytes;
+	char *bytes = buf_detach(b, &frame->n);
 
+	frame->p = xrealloc(bytes, frame->n);
+}
+
+/* What is for one receiver only goes plain: compressing it pays for nobody. */
+static struct slice encode_deflated(struct msg *m, enum wire_format format)
+{
+	const int i = (int)format - FORMAT_WS_DEFLATE;
+	struct slice *frame;
+	struct buf b;
+
+	if (m->kind != MSG_EVENT || !m->encoder)
+		return msg_frame(m, FORMAT_WS);
+	if (!m->deflated)
+		m->deflated = xcalloc(FORMAT_END - FORMAT_WS_DEFLATE,
+				      sizeof(*m->deflated));
+	frame = &m->deflated[i];
 	if (frame->n)
 		return *frame;
-	if (m->kind == MSG_BYTES ||
+	buf_init(&b, BUF_UNLIMITED);
+	encode_ws_deflated(&b, m, DEFLATE_BITS_MIN + (unsigned)i);
+	if (b.len)
+		keep(&b, frame);
+	else
+		*frame = msg_frame(m, FORMAT_WS);
+	return *frame;
+}
+
+struct slice msg_encode(struct msg *m, enum wire_format format)
+{
+	struct slice *frame;
+	struct buf b;
+
+	if (format >= FORMAT_WS_DEFLATE)
+		return encode_deflated(m, format);
+	frame = &m->frames[format];
+	if (frame->n)
+		return *frame;
+	if (m->kind == MSG_BYTES || m->kind == MSG_PART ||
 	    (m->kind == MSG_TEXT && format == FORMAT_EIO_POLLING)) {
 		*frame = m->data;
 		return *frame;
@@ -212,8 +285,6 @@ struct slice msg_encode(struct msg *m, enum wire_format format)
 	else
 		encode(&b, m, format);
 	CHECK(b.len > 0);
-	/* Histories keep frames for long: give back what growing left over. */
-	bytes = buf_detach(&b, &frame->n);
-	frame->p = xrealloc(bytes, frame->n);
+	keep(&b, frame);
 	return *frame;
 }

@@ -11,13 +11,15 @@ static const struct msg_event chat = {
 	.from = {"ann", 3},
 };
 
+static struct msg_encoder node = {.epoch = "EPOCH"};
+
 static struct msg *numbered(const struct msg_event *e)
 {
 	struct msg *m = msg_new_event(e);
 
 	m->seq = 7;
 	m->position = 42;
-	m->epoch = "EPOCH";
+	m->encoder = &node;
 	return m;
 }
 

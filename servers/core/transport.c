@@ -73,6 +73,7 @@ void transport_send_private(struct transport *t, enum msg_kind kind,
 {
 	struct msg *m = msg_new_private(kind, payload, flags);
 
+	m->encoder = &t->hub->encoder;
 	transport_send(t, m);
 	msg_unref(m);
 }

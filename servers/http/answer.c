@@ -17,6 +17,8 @@ const char *status_text(unsigned status)
 	switch (status) {
 	case MHD_HTTP_BAD_REQUEST:
 		return "bad request";
+	case MHD_HTTP_FORBIDDEN:
+		return "pages of this origin may not talk to this server";
 	case MHD_HTTP_NOT_FOUND:
 		return "not found";
 	case MHD_HTTP_METHOD_NOT_ALLOWED:
@@ -30,13 +32,19 @@ const char *status_text(unsigned status)
 	}
 }
 
+/* The Origin that the answer's CORS headers name, or NULL. */
+static const char *answer_origin(const struct http_request *r)
+{
+	if (!request_origin_allowed(r))
+		return NULL;
+	return MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "Origin");
+}
+
 /* Queued even while suspended; it is then sent once resumed. */
 static void answer_there(struct http_request *r, struct http_response *p,
 			 bool closes)
 {
-	const char *origin =
-		MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "Origin");
-	struct MHD_Response *m = response_mhd(p, origin, closes);
+	struct MHD_Response *m = response_mhd(p, answer_origin(r), closes);
 
 	if (MHD_queue_response(r->mhd, response_status(p), m) == MHD_YES)
 		peer_enter(r, PHASE_ANSWERED);
@@ -54,8 +62,7 @@ static void answer_here(struct http_request *r, struct http_response *p,
 	const char *origin = r->origin;
 
 	if (r->mhd) {
-		origin = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND,
-						     "Origin");
+		origin = answer_origin(r);
 		r->keep = request_persists(r);
 	}
 	if (closes)

@@ -48,6 +48,11 @@ struct http_options {
 	uint64_t head_timeout_ms; /* 10000: a head not whole by then: 408 */
 	uint64_t body_timeout_ms; /* 30000 */
 	uint64_t idle_timeout_ms; /* 75000: between requests: closed */
+	/*
+	 * Where web pages that may talk to us come from, NULL-terminated;
+	 * NULL: anywhere. Retained. Requests from another get 403.
+	 */
+	const char *const *origins;
 };
 extern const struct http_options http_defaults;
 
@@ -92,6 +97,10 @@ bool http_request_header(const struct http_request *r, const char *name,
  */
 bool http_request_header_has(const struct http_request *r, const char *name,
 			     const char *token);
+/* Calls `each` for the value of every header of that name. */
+void http_request_header_each(const struct http_request *r, const char *name,
+			      void (*each)(void *arg, struct slice value),
+			      void *arg);
 /* First query parameter of that name, decoded; false when absent. */
 bool http_request_query(const struct http_request *r, const char *name,
 			struct slice *value);

@@ -139,6 +139,12 @@ void request_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 		       enum MHD_RequestTerminationCode why);
 void *request_target(void *cls, const char *target, struct MHD_Connection *mhd);
 
+/*
+ * Whether every Origin of the request is one of ours; a request without one
+ * does not come from a web page, or from one of the same origin.
+ */
+bool request_origin_allowed(const struct http_request *r);
+
 /* Whether the client wants its connection kept; asked before it is taken. */
 bool request_persists(const struct http_request *r);
 

@@ -85,6 +85,15 @@ void http_request_query_each(const struct http_request *r, const char *name,
 	(void)value_search(r, MHD_GET_ARGUMENT_KIND, &s);
 }
 
+void http_request_header_each(const struct http_request *r, const char *name,
+			      void (*each)(void *arg, struct slice value),
+			      void *arg)
+{
+	struct value_search s = {.name = name, .each = each, .arg = arg};
+
+	(void)value_search(r, MHD_HEADER_KIND, &s);
+}
+
 struct token_search {
 	const char *token;
 	bool found;
@@ -105,6 +114,33 @@ bool http_request_header_has(const struct http_request *r, const char *name,
 
 	(void)value_search(r, MHD_HEADER_KIND, &s);
 	return t.found;
+}
+
+struct origin_search {
+	const char *const *origins;
+	bool foreign;
+};
+
+/* Scheme and host have no case (RFC 6454 section 4). */
+static void origin_look(void *arg, struct slice value)
+{
+	struct origin_search *o = arg;
+	size_t i = 0;
+
+	while (o->origins[i] &&
+	       !(strlen(o->origins[i]) == value.n &&
+		 strncasecmp(o->origins[i], value.p, value.n) == 0))
+		i++;
+	o->foreign |= !o->origins[i];
+}
+
+bool request_origin_allowed(const struct http_request *r)
+{
+	struct origin_search o = {.origins = r->http->options.origins};
+
+	if (o.origins)
+		http_request_header_each(r, "Origin", origin_look, &o);
+	return !o.foreign;
 }
 
 /* Queries */
@@ -242,6 +278,8 @@ static unsigned request_check(struct http_request *r, uint64_t length)
 		return MHD_HTTP_SERVICE_UNAVAILABLE;
 	if (r->bad_target)
 		return MHD_HTTP_BAD_REQUEST;
+	if (!request_origin_allowed(r))
+		return MHD_HTTP_FORBIDDEN;
 	r->route = route_find(r->http, http_request_path(r), r->method, &allow);
 	if (r->method == HTTP_OPTIONS && allow != 0)
 		return 0;

@@ -92,8 +92,9 @@ void http_response_unref(struct http_response *p)
 /* Headers */
 
 /*
- * Cross-origin rules, in this one place: every origin may read everything.
- * Nothing here is authorised by a cookie, so that says nothing new.
+ * Cross-origin rules, in this one place: whoever got as far as an answer may
+ * read it (request_origin_allowed() says who does not). Nothing here is
+ * authorised by a cookie, so that says nothing new.
  */
 static void http_cors(struct buf *headers, const char *origin)
 {
@@ -128,7 +129,8 @@ void http_request_cors(const struct http_request *r, struct buf *head)
 	struct buf headers;
 	struct slice origin;
 
-	if (!http_request_header(r, "Origin", &origin))
+	if (!http_request_header(r, "Origin", &origin) ||
+	    !request_origin_allowed(r))
 		return;
 	buf_init(&headers, BUF_UNLIMITED);
 	http_cors(&headers, origin.p);

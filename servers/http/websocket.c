@@ -327,6 +327,18 @@ enum err websocket_init(struct websocket *ws, struct websocket_hub *h, int fd,
 	return ERR_OK;
 }
 
+void websocket_deflate(struct websocket *ws, const struct deflate_terms *terms)
+{
+	if (!terms->on)
+		return;
+	ws_receiver_deflate(&ws->receiver, terms->keeps_context);
+	/* Only events of the raw dialect have a compressed form. */
+	if (terms->window_bits && ws->transport.format == FORMAT_WS)
+		ws->transport.format =
+			(uint8_t)(FORMAT_WS_DEFLATE + terms->window_bits -
+				  DEFLATE_BITS_MIN);
+}
+
 void websocket_release(struct websocket *ws)
 {
 	if (ws->state != WEBSOCKET_DEAD) {

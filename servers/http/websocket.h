@@ -16,6 +16,7 @@
 #include "servers/core/backend.h"
 #include "servers/core/transport.h"
 #include "servers/http/http.h"
+#include "servers/wire/deflate.h"
 #include "servers/wire/websocket.h"
 
 struct websocket;
@@ -78,9 +79,12 @@ void websocket_hub_release(struct websocket_hub *h);
  * reason; 426 with Sec-WebSocket-Version for another version). When all is
  * well, upgrades and calls `ready` with the socket (-1: gone) and the bytes
  * sent ahead, to be given to websocket_init(). `subprotocol` is chosen when
- * the client offers it; NULL: none. False: refused, already answered.
+ * the client offers it; NULL: none. permessage-deflate is agreed on when the
+ * client offers it and `deflate` is not NULL, which then has the terms for
+ * websocket_deflate(). False: refused, already answered.
  */
 bool websocket_upgrade(struct http_request *r, const char *subprotocol,
+		       struct deflate_terms *deflate,
 		       void (*ready)(void *arg, int fd, struct slice ahead),
 		       void *arg);
 
@@ -88,6 +92,8 @@ bool websocket_upgrade(struct http_request *r, const char *subprotocol,
 MUST_USE enum err websocket_init(struct websocket *ws, struct websocket_hub *h,
 				 int fd, enum wire_format format,
 				 const struct websocket_ops *ops);
+/* What websocket_upgrade() has agreed on. Call before the welcome. */
+void websocket_deflate(struct websocket *ws, const struct deflate_terms *terms);
 /* Feeds bytes that came with the handshake. Call after the welcome. */
 void websocket_feed(struct websocket *ws, struct slice bytes);
 /* Starts the closing handshake: sends `code`, waits, then on_closed. */

@@ -35,6 +35,7 @@ static struct client c;
 static struct echo *echo; /* the latest */
 static unsigned messages, closes, closed_code, ready_count;
 static int ready_fd;
+static struct deflate_terms terms;
 static char closed_reason[128];
 
 static void on_message(struct websocket *ws, struct slice payload, bool binary)
@@ -75,12 +76,15 @@ static void on_ready(void *arg, int fd, struct slice ahead)
 	echo = xcalloc(1, sizeof(*echo));
 	cr_assert_eq(websocket_init(&echo->ws, &sockets, fd, FORMAT_WS, &ops),
 		     ERR_OK);
+	websocket_deflate(&echo->ws, &terms);
 	websocket_feed(&echo->ws, ahead);
 }
 
 static void on_request(struct http_request *r, void *arg)
 {
-	(void)websocket_upgrade(r, "pushmark.v1", on_ready, arg);
+	terms = (struct deflate_terms){0};
+	(void)websocket_upgrade(r, "pushmark.v1",
+				options.deflate ? &terms : NULL, on_ready, arg);
 }
 
 static void start(bool heartbeat)

@@ -125,8 +125,9 @@ void ws_mask(uint8_t *bytes, size_t n, const uint8_t mask[4], uint64_t offset)
 		bytes[i] ^= turned[i % 4];
 }
 
-static enum err add_frame(struct buf *b, uint8_t rsv, enum ws_opcode opcode,
-			  struct slice payload, bool masked)
+static enum err add_frame(struct buf *b, bool fin, uint8_t rsv,
+			  enum ws_opcode opcode, struct slice payload,
+			  bool masked)
 {
 	uint8_t header[WS_HEADER_MAX], mask[4];
 	uint8_t *at;
@@ -135,7 +136,7 @@ static enum err add_frame(struct buf *b, uint8_t rsv, enum ws_opcode opcode,
 
 	if (masked)
 		random_bytes(mask, sizeof(mask));
-	n = ws_header(header, true, rsv, opcode, payload.n,
+	n = ws_header(header, fin, rsv, opcode, payload.n,
 		      masked ? mask : NULL);
 	if (payload.n > SIZE_MAX - n)
 		return ERR_LIMIT;
@@ -156,13 +157,53 @@ static enum err add_frame(struct buf *b, uint8_t rsv, enum ws_opcode opcode,
 enum err ws_add_frame(struct buf *b, enum ws_opcode opcode,
 		      struct slice payload, bool masked)
 {
-	return add_frame(b, 0, opcode, payload, masked);
+	return add_frame(b, true, 0, opcode, payload, masked);
 }
 
 enum err ws_add_deflated(struct buf *b, enum ws_opcode opcode,
 			 struct slice payload, bool masked)
 {
-	return add_frame(b, RSV_DEFLATED, opcode, payload, masked);
+	return add_frame(b, true, RSV_DEFLATED, opcode, payload, masked);
+}
+
+enum err ws_add_message(struct buf *b, enum ws_opcode opcode,
+			struct slice payload, bool deflated, size_t fragment)
+{
+	const size_t step = fragment ? fragment : SIZE_MAX;
+	const size_t before = b->len;
+	uint8_t rsv = deflated ? RSV_DEFLATED : 0;
+	enum err e = buf_reserve(b, payload.n + WS_HEADER_MAX);
+
+	while (e == ERR_OK && payload.n > step) {
+		e = add_frame(b, false, rsv, opcode, slice_of(payload.p, step),
+			      false);
+		payload = slice_after(payload, step);
+		opcode = WS_CONTINUATION;
+		rsv = 0;
+	}
+	if (e == ERR_OK)
+		e = add_frame(b, true, rsv, opcode, payload, false);
+	if (e != ERR_OK)
+		b->len = before;
+	return e;
+}
+
+uint64_t ws_frame_length(struct slice bytes)
+{
+	const uint8_t *p = (const uint8_t *)bytes.p;
+	unsigned more = 0;
+	uint64_t n;
+
+	CHECK(bytes.n >= 2 && !(p[1] & 0x80));
+	n = p[1];
+	if (n == LENGTH_16)
+		more = 2;
+	else if (n == LENGTH_64)
+		more = 8;
+	CHECK(bytes.n >= 2 + more);
+	for (unsigned i = 0; i < more; i++)
+		n = (i ? n << 8 : 0) | p[2 + i];
+	return 2 + more + n;
 }
 
 /* At most REASON_MAX bytes, without cutting a character in two. */

@@ -75,6 +75,19 @@ MUST_USE enum err ws_add_frame(struct buf *b, enum ws_opcode opcode,
  */
 MUST_USE enum err ws_add_deflated(struct buf *b, enum ws_opcode opcode,
 				  struct slice payload, bool masked);
+/*
+ * Appends a server's message of text or binary, in frames whose payload is at
+ * most `fragment` bytes (0: in one), so that control frames find a place
+ * between them. `deflated` says that the payload is compressed.
+ */
+MUST_USE enum err ws_add_message(struct buf *b, enum ws_opcode opcode,
+				 struct slice payload, bool deflated,
+				 size_t fragment);
+/*
+ * The length of the frame at the start of `bytes`, which a server has written
+ * whole; more than bytes.n when it is cut.
+ */
+uint64_t ws_frame_length(struct slice bytes);
 /* Appends a close frame; `reason` is cut at 123 bytes on a character. */
 MUST_USE enum err ws_add_close(struct buf *b, unsigned code,
 			       struct slice reason, bool masked);

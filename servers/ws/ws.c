@@ -30,6 +30,7 @@ struct ws_connection {
 struct ws_pending {
 	struct ws_backend *backend;
 	struct subscription subscription;
+	struct deflate_terms deflate;
 };
 
 static struct ws_backend *backend_of(struct ws_connection *c)
@@ -112,9 +113,11 @@ static void greet(struct ws_connection *c, const struct subscription *sub)
 	buf_release(&text);
 }
 
-static void open_connection(struct ws_backend *b, int fd, struct slice ahead,
-			    const struct subscription *sub)
+static void open_connection(const struct ws_pending *p, int fd,
+			    struct slice ahead)
 {
+	const struct subscription *sub = &p->subscription;
+	struct ws_backend *b = p->backend;
 	struct ws_connection *c = xcalloc(1, sizeof(*c));
 
 	if (websocket_init(&c->socket, &b->sockets, fd, FORMAT_WS,
@@ -122,16 +125,15 @@ static void open_connection(struct ws_backend *b, int fd, struct slice ahead,
 		free(c);
 		return;
 	}
+	websocket_deflate(&c->socket, &p->deflate);
 	b->base.stats.connections++;
 	list_append(&b->connections, &c->link);
 	if (subscription_connect(sub, b->base.env.hub, &c->socket.transport,
 				 &c->session) != ERR_OK) {
-		websocket_close(&c->socket, WS_CLOSE_POLICY,
-				SLICE("refused"));
+		websocket_close(&c->socket, WS_CLOSE_POLICY, SLICE("refused"));
 		return;
 	}
-	dialect_init(&c->dialect, c->session,
-		     b->base.env.options->max_chunked);
+	dialect_init(&c->dialect, c->session, b->base.env.options->max_chunked);
 	greet(c, sub);
 	websocket_feed(&c->socket, ahead);
 }
@@ -141,7 +143,7 @@ static void on_ready(void *arg, int fd, struct slice ahead)
 	struct ws_pending *p = arg;
 
 	if (fd >= 0)
-		open_connection(p->backend, fd, ahead, &p->subscription);
+		open_connection(p, fd, ahead);
 	subscription_release(&p->subscription);
 	free(p);
 }
@@ -161,7 +163,10 @@ static void on_request(struct http_request *r, void *arg)
 		free(p);
 		return;
 	}
-	if (!websocket_upgrade(r, SUBPROTOCOL, on_ready, p)) {
+	if (!websocket_upgrade(r, SUBPROTOCOL,
+			       b->base.env.options->deflate ? &p->deflate
+							    : NULL,
+			       on_ready, p)) {
 		subscription_release(&p->subscription);
 		free(p);
 	}
