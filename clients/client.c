@@ -99,7 +99,25 @@ static void on_deadline(struct timer *t)
 static void destroy(struct client *c)
 {
 	c->ops->release(c);
+	recovery_free(c->recovery);
 	free(c);
+}
+
+static void on_reconnect(struct timer *t)
+{
+	struct client *c = container_of(t, struct recovery, timer)->client;
+	enum err e;
+
+	client_enter(c);
+	c->closed = false;
+	e = c->ops->restart(c);
+	if (e)
+		client_fail(c, e == ERR_NOTFOUND ? ERR_REFUSED : e,
+			    "cannot connect");
+	else
+		timer_arm(loop_wheel(c->env->loop), &c->deadline,
+			  CLIENT_DEADLINE_MS);
+	client_exit(c);
 }
 
 enum err client_new(struct client_env *env, const struct client_ops *ops,
@@ -117,6 +135,10 @@ enum err client_new(struct client_env *env, const struct client_ops *ops,
 	c->options = *options;
 	list_init(&c->dirty);
 	timer_init(&c->deadline, on_deadline);
+	if (options->reconnect && ops->restart) {
+		c->recovery = recovery_new(c);
+		timer_init(&c->recovery->timer, on_reconnect);
+	}
 	e = ops->start(c);
 	if (e) {
 		c->closed = true;
@@ -131,6 +153,8 @@ enum err client_new(struct client_env *env, const struct client_ops *ops,
 
 static void shut(struct client *c)
 {
+	if (c->recovery)
+		timer_cancel(&c->recovery->timer);
 	if (c->closed)
 		return;
 	c->closed = true;
@@ -182,15 +206,81 @@ void client_opened(struct client *c)
 		return;
 	c->open = true;
 	timer_cancel(&c->deadline);
+	if (c->recovery)
+		c->recovery->attempts = 0;
 	c->events->on_open(c);
 }
 
-void client_fail(struct client *c, enum err err, const char *why)
+void client_welcomed(struct client *c, struct slice payload)
+{
+	if (c->closed)
+		return;
+	if (c->recovery && recovery_welcome(c->recovery, payload) &&
+	    c->ops->resume)
+		c->ops->resume(c);
+	else
+		client_opened(c);
+}
+
+void client_resumed(struct client *c, bool ok)
+{
+	bool failed;
+
+	if (!c->recovery || !c->recovery->resuming)
+		return;
+	if (recovery_answer(c->recovery, ok, &failed))
+		client_opened(c);
+	else if (failed)
+		client_end(c, ERR_REFUSED, "the server refuses to resume");
+	else
+		c->ops->resume(c);
+}
+
+void client_end(struct client *c, enum err err, const char *why)
 {
 	if (c->closed)
 		return;
 	shut(c);
 	c->events->on_closed(c, err, why);
+}
+
+/* Errors of the link; others would come again. */
+static bool may_heal(enum err err)
+{
+	return err == ERR_CLOSED || err == ERR_IO || err == ERR_TIMEOUT ||
+	       err == ERR_REFUSED;
+}
+
+void client_fail(struct client *c, enum err err, const char *why)
+{
+	uint64_t wait;
+
+	if (c->closed)
+		return;
+	if (!c->recovery || c->freed || !may_heal(err)) {
+		client_end(c, err, why);
+		return;
+	}
+	shut(c);
+	c->open = false;
+	recovery_lost(c->recovery);
+	wait = recovery_wait(c->recovery, &c->env->rng);
+	timer_arm(loop_wheel(c->env->loop), &c->recovery->timer, wait);
+	if (c->events->on_lost)
+		c->events->on_lost(c, err, why, wait);
+}
+
+void client_fail_status(struct client *c, unsigned status)
+{
+	char why[64];
+
+	(void)snprintf(why, sizeof(why),
+		       "the server answered with HTTP status %u", status);
+	/* Only these may be another one later. */
+	if (status >= 500 || status == 408 || status == 429)
+		client_fail(c, ERR_REFUSED, why);
+	else
+		client_end(c, ERR_REFUSED, why);
 }
 
 void client_failf(struct client *c, enum err err, const char *format, ...)
@@ -291,6 +381,9 @@ static void command(struct client *c, const struct client_command *cmd)
 		return;
 	client_enter(c);
 	c->ops->command(c, cmd);
+	if (c->recovery && cmd->type != CLIENT_PUBLISH)
+		recovery_room(c->recovery, cmd->room,
+			      cmd->type == CLIENT_LEAVE);
 	client_mark_dirty(c);
 	client_exit(c);
 }

@@ -46,7 +46,16 @@ struct client_options {
 	const char *nsp;   /* NULL: "/" */
 	const char *const *rooms; /* joined before on_open */
 	size_t room_count;
-	bool raw; /* sse: hand out every event as it came, join nothing */
+	bool raw;     /* sse: hand out every event as it came, join nothing */
+	bool deflate; /* ws: offer permessage-deflate */
+	/*
+	 * ws and sse: connect again when the connection is lost or cannot be
+	 * made, and resume where it stood. What a server says for good (a
+	 * status below 500, a wrong answer, a closing handshake that tells of
+	 * no hope) still ends the client.
+	 */
+	bool reconnect;
+	unsigned ping_interval_ms; /* ws: see whether the server lives; 0: no */
 };
 
 struct client_message {
@@ -61,8 +70,18 @@ struct client_message {
 };
 
 struct client_events {
-	/* Connected, welcomed, and a member of the rooms of the options. */
+	/*
+	 * Connected, welcomed, and a member of the rooms of the options; again
+	 * after every reconnect, of the rooms it was in.
+	 */
 	void (*on_open)(struct client *c);
+	/*
+	 * The connection was lost, and the next attempt starts in `wait_ms`.
+	 * Commands are ignored until on_open, and those in flight get no
+	 * answer. MAY be NULL.
+	 */
+	void (*on_lost)(struct client *c, enum err err, const char *why,
+			uint64_t wait_ms);
 	void (*on_message)(struct client *c, const struct client_message *m);
 	/* Every other object from the server, as JSON text: for people. */
 	void (*on_object)(struct client *c, struct slice object);
@@ -94,6 +113,10 @@ struct client_ops {
 	const char *name; /* "ws", "longpoll", "sse" */
 	const char *path; /* where servers have it, when none is given */
 	enum err (*start)(struct client *c);
+	/* start() after close(), once more. NULL: it cannot reconnect. */
+	enum err (*restart)(struct client *c);
+	/* Sends what recovery_add_resume() says. NULL: start() does. */
+	void (*resume)(struct client *c);
 	void (*command)(struct client *c, const struct client_command *cmd);
 	void (*flush)(struct client *c); /* end of tick, when dirty */
 	/* Closes its sockets and timers, so that nothing more comes. */
@@ -111,10 +134,12 @@ struct client {
 		options; /* strings borrowed: outlive the client */
 	struct list dirty;
 	struct client_counts counts;
-	struct timer deadline; /* of getting open */
-	unsigned busy;	       /* callbacks of it that are running */
+	struct timer deadline;	   /* of getting open */
+	struct recovery *recovery; /* owned; NULL: it does not reconnect */
+	unsigned busy;		   /* callbacks of it that are running */
 	bool open;
-	bool closed; /* failed, ended or being freed: nothing more comes */
+	bool closed; /* failed, ended or being freed: nothing more comes;
+			or waiting to reconnect */
 	bool freed;  /* client_free() came from a callback of its own */
 };
 

@@ -13,6 +13,7 @@
 
 #include "clients/client.h"
 #include "clients/memo.h"
+#include "clients/recovery.h"
 #include "servers/base/buf.h"
 #include "servers/base/conn.h"
 #include "servers/base/loop.h"
@@ -49,10 +50,21 @@ void client_exit(struct client *c); /* c may be gone after it */
 void client_mark_dirty(struct client *c);
 /* It is open now: tells the owner. */
 void client_opened(struct client *c);
-/* Closes it and tells the owner why, the first time. */
+/* Closes it and tells the owner why, the first time: for good. */
+void client_end(struct client *c, enum err err, const char *why);
+/*
+ * The same, but when the client reconnects and the error is one that time may
+ * heal, the connection is lost only. Either way `closed` is set after it.
+ */
 void client_fail(struct client *c, enum err err, const char *why);
 __attribute__((format(printf, 3, 4))) void
 client_failf(struct client *c, enum err err, const char *format, ...);
+/* A request got a status that it should not get. */
+void client_fail_status(struct client *c, unsigned status);
+/* For recovery: a welcome came, an answer to `resume` did. */
+void client_welcomed(struct client *c, struct slice payload);
+void client_resumed(struct client *c, bool ok);
+#define CLIENT_RESUME_ID CLIENT_ID_END
 
 /* Bytes. Both count. */
 /*

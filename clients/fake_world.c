@@ -66,6 +66,15 @@ static void on_answer(struct client *c, uint64_t id, bool ok, struct slice body)
 	      ok ? "ok" : "failed", SLICE_ARG(body));
 }
 
+static void on_lost(struct client *c, enum err err, const char *why,
+		    uint64_t wait_ms)
+{
+	struct fake_world *w = c->owner;
+
+	w->wait_ms = wait_ms;
+	notef(c, "lost %s: %s", err_text(err), why);
+}
+
 static void on_closed(struct client *c, enum err err, const char *why)
 {
 	notef(c, "closed %s: %s", err_text(err), why);
@@ -76,6 +85,7 @@ static const struct client_events callbacks = {
 	.on_message = on_message,
 	.on_object = on_object,
 	.on_answer = on_answer,
+	.on_lost = on_lost,
 	.on_closed = on_closed,
 };
 

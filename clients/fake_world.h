@@ -5,7 +5,7 @@
  * plays, and an owner of clients that writes down what it is told, a line
  * each:
  *	open | message ROOM EVENT DATA FROM SEQ | object JSON |
- *	answer ID ok|failed BODY | closed ERROR: WHY
+ *	answer ID ok|failed BODY | lost ERROR: WHY | closed ERROR: WHY
  * Whatever waits does so by running the loop, and fails after some seconds.
  */
 #ifndef CLIENTS_FAKE_WORLD_H
@@ -22,6 +22,7 @@ struct fake_world {
 	int listen_fd, port;
 	struct buf log;	      /* NUL-terminated */
 	uint64_t memo;	      /* of the last message */
+	uint64_t wait_ms;     /* of the last connection lost */
 	struct slice free_at; /* the line at which the client frees itself */
 };
 

@@ -58,6 +58,17 @@ static void on_answer(struct client *c, uint64_t id, bool ok, struct slice body)
 	(void)body;
 }
 
+static void on_lost(struct client *c, enum err err, const char *why,
+		    uint64_t wait_ms)
+{
+	struct listener *l = c->owner;
+
+	if (l->status < 0)
+		terminal_error(l->terminal->err,
+			       "%s (%s); trying again in %.1f s", why,
+			       err_text(err), (double)wait_ms / 1000);
+}
+
 static void on_closed(struct client *c, enum err err, const char *why)
 {
 	struct listener *l = c->owner;
@@ -70,6 +81,7 @@ static void on_closed(struct client *c, enum err err, const char *why)
 
 static const struct client_events callbacks = {
 	.on_open = on_open,
+	.on_lost = on_lost,
 	.on_message = on_message,
 	.on_object = on_object,
 	.on_answer = on_answer,

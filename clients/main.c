@@ -40,7 +40,8 @@ struct arguments {
 	struct opt_list rooms;
 	const char *nsp;
 	int64_t count;
-	bool raw;
+	bool raw, deflate, reconnect;
+	int64_t ping_interval;
 	const char *event;
 	const char *data;
 	bool help;
@@ -58,6 +59,15 @@ static const struct opt table[] = {
 		INT64_MAX, struct arguments, count),
 	OPT_FLAG("raw", "listen over sse: every event as type, data and id",
 		 struct arguments, raw),
+	OPT_FLAG("reconnect",
+		 "listen over ws or sse: come back when the connection is "
+		 "lost, and resume",
+		 struct arguments, reconnect),
+	OPT_FLAG("deflate", "listen over ws: offer permessage-deflate",
+		 struct arguments, deflate),
+	OPT_INT("ping-interval", "MS",
+		"listen over ws: find a dead server within thrice that; 0 never",
+		0, 86400000, struct arguments, ping_interval),
 	OPT_STRING("event", "E", "publish: the event's name", struct arguments,
 		   event),
 	OPT_STRING("data", "JSON",
@@ -68,7 +78,8 @@ static const struct opt table[] = {
 	OPT_END,
 };
 
-static const struct arguments defaults = {.nsp = "/", .event = "message"};
+static const struct arguments defaults = {
+	.nsp = "/", .event = "message", .ping_interval = 30000};
 
 /* What the arguments come to. */
 struct task {
@@ -137,6 +148,15 @@ static bool check_listen(struct task *t, const struct arguments *a,
 	if (a->raw && t->terminal.ops != &client_sse)
 		return refuse("--raw is for sse, and this is ",
 			      t->terminal.ops->name);
+	if (a->deflate && t->terminal.ops != &client_ws)
+		return refuse("--deflate is for ws, and this is ",
+			      t->terminal.ops->name);
+	if (a->reconnect && !t->terminal.ops->restart)
+		return refuse("--reconnect is for ws and sse, and this is ",
+			      t->terminal.ops->name);
+	t->terminal.options.deflate = a->deflate;
+	t->terminal.options.reconnect = a->reconnect;
+	t->terminal.options.ping_interval_ms = (unsigned)a->ping_interval;
 	t->terminal.options.rooms = a->rooms.items;
 	t->terminal.options.room_count = a->rooms.count;
 	t->terminal.options.raw = a->raw;

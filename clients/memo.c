@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include "clients/recovery.h"
+
 void memo_init(struct memo *m)
 {
 	*m = (struct memo){0};
@@ -70,6 +72,8 @@ enum memo_result memo_deliver(struct memo *m, struct client *c,
 		return MEMO_REFUSED;
 	for (size_t i = 0; i < m->count && !c->closed; i++) {
 		c->counts.messages++;
+		if (c->recovery)
+			recovery_message(c->recovery, m->messages[i].position);
 		c->events->on_message(c, &m->messages[i]);
 	}
 	return known ? MEMO_KNOWN : MEMO_LEARNED;

@@ -53,6 +53,10 @@ static bool answered(struct client *c, const struct envelope *e)
 
 	if (!e->has_id || !json_u64(e->id, &id))
 		return false;
+	if (id == CLIENT_RESUME_ID) {
+		client_resumed(c, ok);
+		return true;
+	}
 	c->events->on_answer(c, id, ok, ok ? e->data : e->payload);
 	return true;
 }
@@ -71,11 +75,13 @@ void raw_object(struct client *c, struct slice text)
 	case ENVELOPE_MESSAGE:
 		m = message_of(&e, text);
 		c->counts.messages++;
+		if (c->recovery)
+			recovery_message(c->recovery, m.position);
 		c->events->on_message(c, &m);
 		return;
 	case ENVELOPE_WELCOME:
 		c->events->on_object(c, text);
-		client_opened(c);
+		client_welcomed(c, e.payload);
 		return;
 	case ENVELOPE_ACK:
 	case ENVELOPE_ERROR:

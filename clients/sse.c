@@ -157,7 +157,8 @@ static bool take_events(struct sse_client *s, struct slice bytes)
 	enum memo_result memo = MEMO_REFUSED;
 	enum err e;
 
-	if (!c->options.raw && is_idle(&s->events))
+	/* The memo does not tell the events' ids, which recovery needs. */
+	if (!c->options.raw && !c->recovery && is_idle(&s->events))
 		memo = memo_deliver(&c->env->memo, c, bytes, decode_events);
 	if (memo != MEMO_REFUSED)
 		return memo == MEMO_KNOWN;
@@ -175,9 +176,7 @@ static void on_head(void *arg, const struct http1_response *r)
 	struct slice type;
 
 	if (r->status != 200) {
-		client_failf(&s->base, ERR_REFUSED,
-			     "the server answered with HTTP status %u",
-			     r->status);
+		client_fail_status(&s->base, r->status);
 		return;
 	}
 	if (!http1_header(r->headers, "Content-Type", &type) || type.n < 17 ||
@@ -402,21 +401,35 @@ static enum err add_command(struct sse_client *s,
 
 /* Operations */
 
+static enum err add_last_id(struct buf *b, const struct recovery *r)
+{
+	if (!r || r->last_id.len == 0)
+		return ERR_OK;
+	return buf_printf(b, "Last-Event-ID: %.*s\r\n",
+			  SLICE_ARG(buf_slice(&r->last_id)));
+}
+
 static enum err add_request(struct sse_client *s)
 {
-	const struct client_options *o = &s->base.options;
+	const struct recovery *r = s->base.recovery;
+	const struct client_options o =
+		r ? recovery_options(r) : s->base.options;
 	enum err e = buf_add_str(&s->request, "GET ");
 
 	if (!e)
-		e = client_add_target(&s->request, o, client_sse.path, "",
-				      !o->raw);
+		e = client_add_target(&s->request, &o, client_sse.path, "",
+				      !o.raw);
 	if (!e)
 		e = buf_add_str(&s->request, " HTTP/1.1\r\n");
 	if (!e)
-		e = client_add_host(&s->request, o);
+		e = client_add_host(&s->request, &o);
 	if (!e)
 		e = buf_add_str(&s->request, "Accept: text/event-stream\r\n"
-					     "Cache-Control: no-store\r\n\r\n");
+					     "Cache-Control: no-store\r\n");
+	if (!e)
+		e = add_last_id(&s->request, r);
+	if (!e)
+		e = buf_add_str(&s->request, "\r\n");
 	return e;
 }
 
@@ -430,6 +443,12 @@ static enum err sse_client_start(struct client *c)
 	buf_init(&s->request, CLIENT_OUT_MAX);
 	s->http = xcalloc(1, sizeof(*s->http));
 	http1_parser_init(s->http);
+	if (c->recovery) {
+		e = sse_parser_continue(&s->events,
+					buf_slice(&c->recovery->last_id));
+		if (e)
+			return e;
+	}
 	e = add_request(s);
 	if (e)
 		return e;
@@ -468,6 +487,8 @@ static void sse_client_close(struct client *c)
 	struct sse_client *s = of_client(c);
 
 	conn_close(&s->conn);
+	if (c->recovery && s->events.has_retry)
+		c->recovery->retry_ms = s->events.retry_ms;
 	if (s->commands)
 		keepalive_close(&s->commands->link);
 }
@@ -484,14 +505,30 @@ static void sse_client_release(struct client *c)
 		buf_release(&s->commands->head);
 		buf_release(&s->commands->ids);
 		free(s->commands);
+		s->commands = NULL;
 	}
 	free(s->sid);
+	s->sid = NULL;
+}
+
+static enum err sse_client_restart(struct client *c)
+{
+	struct sse_client *s = of_client(c);
+	struct recovery *r = c->recovery;
+
+	buf_clear(&r->last_id);
+	/* Without an id there is nothing to resume from, and that is said. */
+	if (buf_add_slice(&r->last_id, sse_parser_last_id(&s->events)))
+		buf_clear(&r->last_id);
+	sse_client_release(c);
+	return sse_client_start(c);
 }
 
 const struct client_ops client_sse = {
 	.name = "sse",
 	.path = "/sse",
 	.start = sse_client_start,
+	.restart = sse_client_restart,
 	.command = sse_client_command,
 	.flush = sse_client_flush,
 	.close = sse_client_close,

@@ -340,3 +340,113 @@ Test(client_sse, a_client_may_free_itself_in_any_callback)
 		fake_world_forget(&world);
 	}
 }
+
+/* Reconnect */
+
+static const char *const one_room[] = {"a"};
+
+static struct client *open_lasting(void)
+{
+	struct client_options o = {
+		.reconnect = true, .rooms = one_room, .room_count = 1};
+	struct client *c = fake_world_client(&world, &client_sse, &o);
+
+	fake_link_accept(&stream, &world);
+	cr_assert(strstr(fake_link_request(&stream), "GET /sse?room=a HTTP"));
+	fake_link_say(&stream, HEAD WELCOME_EVENT);
+	fake_world_expect(&world, "object " WELCOME "\nopen\n");
+	return c;
+}
+
+/* The stream ends; returns the next request, when its time has come. */
+static const char *cut_and_come_back(void)
+{
+	fake_link_close(&stream);
+	fake_world_expect(&world, "lost closed by the peer: the server ended "
+				  "the stream\n");
+	fake_world_advance(&world, world.wait_ms + 1);
+	fake_link_accept(&stream, &world);
+	return fake_link_request(&stream);
+}
+
+Test(client_sse, a_lost_stream_is_resumed_by_its_last_id)
+{
+	struct client *c = open_lasting();
+	const char *request;
+
+	client_join(c, SLICE("b"), 0);
+	fake_link_accept(&post, &world);
+	(void)fake_link_request(&post);
+	fake_link_say(&stream, EVENT(1) "id: e-8\ndata: half");
+	fake_world_expect(&world, LINE(1));
+	request = cut_and_come_back();
+	cr_assert_geq(world.wait_ms, 2000, "retry: says so");
+	cr_assert_leq(world.wait_ms, 3000);
+	cr_assert(strstr(request, "GET /sse?room=a&room=b HTTP/1.1\r\n"), "%s",
+		  request);
+	cr_assert(strstr(request, "\r\nLast-Event-ID: e-7\r\n"), "%s", request);
+	fake_link_say(&stream, "HTTP/1.1 200 OK\r\n"
+			       "Content-Type: text/event-stream\r\n\r\n"
+			       "event: welcome\ndata: " WELCOME "\n\n");
+	fake_world_expect(&world, "object " WELCOME "\nopen\n");
+	/* No id came since: the one before still counts, and retry: too. */
+	request = cut_and_come_back();
+	cr_assert_geq(world.wait_ms, 2000);
+	cr_assert(strstr(request, "\r\nLast-Event-ID: e-7\r\n"), "%s", request);
+	client_free(c);
+	fake_link_close(&stream);
+	fake_link_close(&post);
+}
+
+Test(client_sse, what_ends_reconnecting)
+{
+	static const char *const table[][2] = {
+		{"HTTP/1.1 204 No Content\r\n\r\n",
+		 "closed refused: the server answered with HTTP status 204\n"},
+		{"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+		 "closed refused: the server answered with HTTP status 404\n"},
+		{"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n",
+		 "closed protocol violation: the server did not answer with an "
+		 "event stream\n"},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct client *c = open_lasting();
+
+		(void)cut_and_come_back();
+		fake_link_say(&stream, "HTTP/1.1 503 Busy\r\n"
+				       "Content-Length: 0\r\n\r\n");
+		fake_world_expect(&world, "lost refused: the server answered "
+					  "with HTTP status 503\n");
+		cr_assert_geq(world.wait_ms, 4000, "the second in a row");
+		fake_link_close(&stream);
+		fake_world_advance(&world, world.wait_ms + 1);
+		fake_link_accept(&stream, &world);
+		(void)fake_link_request(&stream);
+		fake_link_say(&stream, table[i][0]);
+		fake_world_expect(&world, table[i][1]);
+		fake_world_advance(&world, 60000);
+		cr_assert(fake_link_ended(&stream));
+		client_free(c);
+		fake_link_close(&stream);
+	}
+}
+
+Test(client_sse, raw_streams_come_back_too)
+{
+	struct client_options o = {.raw = true, .reconnect = true};
+	struct client *c = fake_world_client(&world, &client_sse, &o);
+
+	fake_link_accept(&stream, &world);
+	(void)fake_link_request(&stream);
+	fake_link_say(&stream, HEAD "id: 5\nretry: 700\n\n");
+	fake_world_expect(&world, "open\n");
+	cr_assert(strstr(cut_and_come_back(), "\r\nLast-Event-ID: 5\r\n"));
+	cr_assert_geq(world.wait_ms, 700);
+	cr_assert_leq(world.wait_ms, 1050);
+	fake_link_say(&stream, HEAD "data: x\n\n");
+	fake_world_expect(&world, "open\nobject {\"type\":\"message\",\"data\":"
+				  "\"x\",\"lastEventId\":\"5\"}\n");
+	client_free(c);
+	fake_link_close(&stream);
+}

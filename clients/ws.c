@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* The raw dialect over WebSocket (RFC 6455). */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "clients/env.h"
 #include "clients/raw.h"
 #include "servers/base/check.h"
+#include "servers/wire/deflate.h"
 #include "servers/wire/engineio.h"
 
 /* Pongs may fall behind a server that does not read; the newest will do. */
 #define PONG_BACKLOG 65536
+
+/*
+ * What comes is to be compressed, what goes is not: so there is nothing to say
+ * of our own windows.
+ */
+static const struct deflate_offer deflate_offer;
 
 enum state {
 	STATE_HANDSHAKE, /* connecting, or waiting for the 101 */
@@ -20,6 +28,7 @@ enum state {
 struct handshake {
 	struct http1_parser parser;
 	char key[WS_KEY_CHARS + 1];
+	struct deflate_terms deflate;
 	unsigned status;
 	bool agreed;
 };
@@ -31,6 +40,9 @@ struct ws_client {
 	struct handshake *handshake; /* owned; NULL after it */
 	struct ws_receiver receiver;
 	struct buf out;
+	struct timer ping;
+	bool heard;    /* something came since the last look */
+	bool awaiting; /* a ping is out */
 };
 
 static struct ws_client *of_client(struct client *c)
@@ -86,15 +98,35 @@ static void send_close(struct ws_client *w, unsigned code, const char *why)
 
 /* Frames in */
 
+/* Whether coming back would only lead there again, or is not wanted. */
+static bool is_final(unsigned code)
+{
+	switch (code) {
+	case WS_CLOSE_NORMAL:
+	case WS_CLOSE_PROTOCOL:
+	case WS_CLOSE_UNSUPPORTED:
+	case WS_CLOSE_INVALID:
+	case WS_CLOSE_TOO_BIG:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void on_close_frame(struct ws_client *w, struct slice payload)
 {
 	struct slice reason;
 	unsigned code;
+	char why[192]; /* a close frame has 125 bytes */
 
 	ws_close_parse(payload, &code, &reason);
 	send_close(w, code, "");
-	client_failf(&w->base, ERR_CLOSED, "closed by the server: %u %.*s",
-		     code, SLICE_ARG(reason));
+	(void)snprintf(why, sizeof(why), "closed by the server: %u %.*s", code,
+		       SLICE_ARG(reason));
+	if (is_final(code))
+		client_end(&w->base, ERR_CLOSED, why);
+	else
+		client_fail(&w->base, ERR_CLOSED, why);
 }
 
 /* JSON cannot hold bytes: a person gets them as base64. */
@@ -189,6 +221,18 @@ static bool take_frames(struct ws_client *w, struct slice bytes)
 
 /* Opening handshake */
 
+/* Nothing is agreed on that was not offered (RFC 6455 section 4.1). */
+static bool read_extensions(struct ws_client *w, struct slice headers)
+{
+	struct slice value;
+
+	if (!http1_header(headers, "Sec-WebSocket-Extensions", &value))
+		return true;
+	return w->base.options.deflate &&
+	       deflate_answer_read(&deflate_offer, value,
+				   &w->handshake->deflate) == ERR_OK;
+}
+
 static void on_head(void *arg, const struct http1_response *r)
 {
 	struct ws_client *w = arg;
@@ -198,17 +242,15 @@ static void on_head(void *arg, const struct http1_response *r)
 
 	h->status = r->status;
 	ws_accept(slice_str(h->key), expected);
-	/* RFC 6455 section 4.1: nothing is agreed on that was not offered. */
-	h->agreed =
-		r->status == 101 &&
-		http1_header(r->headers, "Upgrade", &value) &&
-		http1_has_token(value, "websocket") &&
-		http1_header(r->headers, "Connection", &value) &&
-		http1_has_token(value, "upgrade") &&
-		http1_header(r->headers, "Sec-WebSocket-Accept", &value) &&
-		slice_is(value, expected) &&
-		!http1_header(r->headers, "Sec-WebSocket-Extensions", &value) &&
-		!http1_header(r->headers, "Sec-WebSocket-Protocol", &value);
+	h->agreed = r->status == 101 &&
+		    http1_header(r->headers, "Upgrade", &value) &&
+		    http1_has_token(value, "websocket") &&
+		    http1_header(r->headers, "Connection", &value) &&
+		    http1_has_token(value, "upgrade") &&
+		    http1_header(r->headers, "Sec-WebSocket-Accept", &value) &&
+		    slice_is(value, expected) &&
+		    read_extensions(w, r->headers) &&
+		    !http1_header(r->headers, "Sec-WebSocket-Protocol", &value);
 }
 
 static void ignore_body(void *arg, struct slice bytes)
@@ -250,11 +292,11 @@ static void take_handshake(struct ws_client *w, struct slice bytes)
 			client_fail(&w->base, ERR_PROTO,
 				    "the WebSocket handshake is wrong");
 		else
-			client_failf(&w->base, ERR_REFUSED,
-				     "the server answered with HTTP status %u",
-				     h->status);
+			client_fail_status(&w->base, h->status);
 		return;
 	}
+	if (h->deflate.on)
+		ws_receiver_deflate(&w->receiver, h->deflate.keeps_context);
 	handshake_free(w);
 	w->state = STATE_OPEN;
 	bytes = slice_after(bytes, used);
@@ -262,25 +304,43 @@ static void take_handshake(struct ws_client *w, struct slice bytes)
 		(void)take_frames(w, bytes);
 }
 
+static enum err add_offer(struct ws_client *w)
+{
+	char text[DEFLATE_TEXT_MAX];
+
+	if (!w->base.options.deflate)
+		return ERR_OK;
+	deflate_offer_text(&deflate_offer, text);
+	return buf_printf(&w->out, "Sec-WebSocket-Extensions: %s\r\n", text);
+}
+
 static enum err add_request(struct ws_client *w)
 {
-	const struct client_options *o = &w->base.options;
+	const struct recovery *r = w->base.recovery;
+	struct client_options o = r ? recovery_options(r) : w->base.options;
 	enum err e = buf_add_str(&w->out, "GET ");
 
+	/* `resume` joins the rooms: what comes before it would come twice. */
+	if (r && r->resuming)
+		o.room_count = 0;
 	if (!e)
-		e = client_add_target(&w->out, o, client_ws.path, "", true);
+		e = client_add_target(&w->out, &o, client_ws.path, "", true);
 	if (!e)
 		e = buf_add_str(&w->out, " HTTP/1.1\r\n");
 	if (!e)
-		e = client_add_host(&w->out, o);
-	if (e)
-		return e;
-	return buf_printf(&w->out,
-			  "Upgrade: websocket\r\n"
-			  "Connection: Upgrade\r\n"
-			  "Sec-WebSocket-Key: %s\r\n"
-			  "Sec-WebSocket-Version: 13\r\n\r\n",
-			  w->handshake->key);
+		e = client_add_host(&w->out, &o);
+	if (!e)
+		e = buf_printf(&w->out,
+			       "Upgrade: websocket\r\n"
+			       "Connection: Upgrade\r\n"
+			       "Sec-WebSocket-Key: %s\r\n"
+			       "Sec-WebSocket-Version: 13\r\n",
+			       w->handshake->key);
+	if (!e)
+		e = add_offer(w);
+	if (!e)
+		e = buf_add_str(&w->out, "\r\n");
+	return e;
 }
 
 /* Link */
@@ -302,6 +362,7 @@ static void receive(struct ws_client *w)
 			return;
 		}
 		known = false;
+		w->heard = true;
 		if (w->state == STATE_HANDSHAKE)
 			take_handshake(w, bytes);
 		else
@@ -345,6 +406,44 @@ static void on_gone(struct conn *conn, enum err why)
 static const struct conn_ops conn_callbacks = {on_readable, on_writable,
 					       on_gone};
 
+/* Pings */
+
+static void arm_ping(struct ws_client *w)
+{
+	struct client *c = &w->base;
+
+	if (c->options.ping_interval_ms > 0)
+		timer_arm(loop_wheel(c->env->loop), &w->ping,
+			  c->options.ping_interval_ms);
+}
+
+/* A server that says anything lives; one that says nothing is asked. */
+static void look(struct ws_client *w)
+{
+	if (w->heard) {
+		w->awaiting = false;
+	} else if (w->awaiting) {
+		client_fail(&w->base, ERR_TIMEOUT,
+			    "the server does not answer");
+		return;
+	} else if (w->state == STATE_OPEN) {
+		w->awaiting = true;
+		if (add_frame(w, WS_PING, slice_of("", 0)) == ERR_OK)
+			client_mark_dirty(&w->base);
+	}
+	w->heard = false;
+	arm_ping(w);
+}
+
+static void on_ping(struct timer *t)
+{
+	struct ws_client *w = container_of(t, struct ws_client, ping);
+
+	client_enter(&w->base);
+	look(w);
+	client_exit(&w->base);
+}
+
 /* Operations */
 
 static enum err ws_client_start(struct client *c)
@@ -352,6 +451,10 @@ static enum err ws_client_start(struct client *c)
 	struct ws_client *w = of_client(c);
 	enum err e;
 
+	w->state = STATE_HANDSHAKE;
+	w->heard = true;
+	w->awaiting = false;
+	timer_init(&w->ping, on_ping);
 	w->conn.io.fd = -1;
 	buf_init(&w->out, CLIENT_OUT_MAX);
 	ws_receiver_init(&w->receiver, false, CLIENT_MESSAGE_MAX);
@@ -361,6 +464,7 @@ static enum err ws_client_start(struct client *c)
 	e = add_request(w);
 	if (e)
 		return e;
+	arm_ping(w);
 	return conn_connect(&w->conn, c->env->loop, c->options.host,
 			    c->options.port, c->options.local, &conn_callbacks);
 }
@@ -388,6 +492,7 @@ static void ws_client_close(struct client *c)
 
 	send_close(w, WS_CLOSE_NORMAL, "");
 	w->state = STATE_ENDED;
+	timer_cancel(&w->ping);
 	conn_close(&w->conn);
 }
 
@@ -400,10 +505,33 @@ static void ws_client_release(struct client *c)
 	buf_release(&w->out);
 }
 
+static enum err ws_client_restart(struct client *c)
+{
+	ws_client_release(c);
+	return ws_client_start(c);
+}
+
+static void ws_client_resume(struct client *c)
+{
+	struct buf *b = &c->env->command;
+	enum err e;
+
+	buf_clear(b);
+	e = recovery_add_resume(c->recovery, b, CLIENT_RESUME_ID);
+	if (!e)
+		e = add_frame(of_client(c), WS_TEXT, buf_slice(b));
+	if (e)
+		client_fail(c, e, "the server does not read what is sent");
+	else
+		client_mark_dirty(c);
+}
+
 const struct client_ops client_ws = {
 	.name = "ws",
 	.path = "/ws",
 	.start = ws_client_start,
+	.restart = ws_client_restart,
+	.resume = ws_client_resume,
 	.command = ws_client_command,
 	.flush = ws_client_flush,
 	.close = ws_client_close,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "clients/fake_world.h"
+#include "servers/wire/deflate.h"
 #include "servers/wire/websocket.h"
 
 #define TEXT 1
@@ -454,4 +456,317 @@ Test(client_ws, a_client_may_free_itself_between_known_messages)
 		world.free_at = SLICE("");
 	}
 	buf_release(&b);
+}
+
+/* permessage-deflate */
+
+static struct client *offer_deflate(const char *answer)
+{
+	struct client_options o = {.deflate = true};
+	struct client *c = fake_world_client(&world, &client_ws, &o);
+	const char *request;
+
+	fake_link_accept(&peer, &world);
+	request = fake_link_request(&peer);
+	cr_assert(strstr(request, "\r\nSec-WebSocket-Extensions: "
+				  "permessage-deflate\r\n"),
+		  "%s", request);
+	say_101(&peer, strstr(request, "Sec-WebSocket-Key: "), answer);
+	return c;
+}
+
+static void send_deflated(const char *text)
+{
+	struct deflater *d = deflater_new(1);
+	struct buf b;
+
+	buf_init(&b, BUF_UNLIMITED);
+	cr_assert_eq(
+		deflater_add_frame(d, 15, &b, WS_TEXT, slice_str(text), false),
+		ERR_OK);
+	cr_assert_eq((uint8_t)b.data[0], 0xc1);
+	fake_link_send(&peer, buf_slice(&b));
+	fake_link_drip(&peer, buf_slice(&b));
+	buf_release(&b);
+	deflater_free(d);
+}
+
+Test(client_ws, compressed_messages_arrive)
+{
+	struct client *c =
+		offer_deflate("Sec-WebSocket-Extensions: permessage-deflate; "
+			      "server_no_context_takeover\r\n");
+
+	fake_link_frame(&peer, TEXT, WELCOME);
+	fake_world_expect(&world, "object " WELCOME "\nopen\n");
+	send_deflated(MESSAGE(1));
+	fake_world_expect(&world, "message r e {\"a\": 1.0} f 1\n"
+				  "message r e {\"a\": 1.0} f 1\n");
+	fake_link_frame(&peer, TEXT, MESSAGE(2));
+	fake_world_expect(&world, "message r e {\"a\": 1.0} f 2\n");
+	client_free(c);
+	fake_link_close(&peer);
+}
+
+Test(client_ws, a_declined_offer_is_no_failure)
+{
+	struct client *c = offer_deflate("");
+
+	fake_link_frame(&peer, TEXT, WELCOME);
+	fake_world_expect(&world, "object " WELCOME "\nopen\n");
+	fake_link_send(&peer, SLICE("\xc1\x01x"));
+	(void)fake_link_take_frame(&peer, &opcode, mask);
+	cr_assert_eq(opcode, CLOSE);
+	client_free(c);
+	fake_link_close(&peer);
+}
+
+Test(client_ws, an_answer_that_fits_no_offer_is_refused)
+{
+	static const char *const answers[] = {
+		"Sec-WebSocket-Extensions: permessage-bzip2\r\n",
+		"Sec-WebSocket-Extensions: permessage-deflate; x\r\n",
+		"Sec-WebSocket-Extensions: permessage-deflate; "
+		"client_max_window_bits=10\r\n",
+		"Sec-WebSocket-Extensions: permessage-deflate, "
+		"permessage-deflate\r\n",
+	};
+
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		struct client *c = offer_deflate(answers[i]);
+
+		fake_world_expect(&world, "closed protocol violation: the "
+					  "WebSocket handshake is wrong\n");
+		client_free(c);
+		fake_link_close(&peer);
+	}
+}
+
+/* Reconnect */
+
+#define WELCOME_AT(epoch, position)                                            \
+	"{\"type\":\"welcome\",\"payload\":{\"total\":1,\"sid\":\"s\","        \
+	"\"id\":\"i\",\"epoch\":\"" epoch "\",\"position\":" position "}}"
+
+static const char *const one_room[] = {"a"};
+
+static struct client *open_lasting(void)
+{
+	struct client_options o = {
+		.reconnect = true, .rooms = one_room, .room_count = 1};
+	struct client *c = fake_world_client(&world, &client_ws, &o);
+	const char *request;
+
+	fake_link_accept(&peer, &world);
+	request = fake_link_request(&peer);
+	cr_assert(strstr(request, "GET /ws?room=a HTTP/1.1\r\n"));
+	say_101(&peer, strstr(request, "Sec-WebSocket-Key: "), "");
+	fake_link_frame(&peer, TEXT, WELCOME_AT("e1", "3"));
+	fake_world_expect(&world, "object " WELCOME_AT("e1", "3") "\nopen\n");
+	return c;
+}
+
+/* The link is cut, and comes back as far as the handshake. */
+static void cut_and_come_back(void)
+{
+	const char *request;
+
+	fake_link_close(&peer);
+	fake_world_expect(&world,
+			  "lost closed by the peer: the connection was lost\n");
+	fake_world_advance(&world, world.wait_ms + 1);
+	fake_link_accept(&peer, &world);
+	request = fake_link_request(&peer);
+	cr_assert(strstr(request, "GET /ws HTTP/1.1\r\n"), "%s", request);
+	say_101(&peer, strstr(request, "Sec-WebSocket-Key: "), "");
+}
+
+#define RESUME(epoch, position, rooms)                                         \
+	"{\"type\":\"resume\",\"epoch\":\"" epoch "\",\"position\":" position  \
+	",\"rooms\":[" rooms "],\"id\":4503599627370496}"
+#define RESUMED                                                                \
+	"{\"type\":\"ack\",\"id\":4503599627370496,\"data\":{\"resumed\":true}}"
+
+static void expect_resume(const char *text)
+{
+	const char *got;
+
+	got = fake_link_take_frame(&peer, &opcode, mask);
+	cr_assert_eq(opcode, TEXT);
+	cr_assert_str_eq(got, text);
+}
+
+Test(client_ws, a_lost_connection_is_resumed_where_it_stood)
+{
+	struct client *c = open_lasting();
+
+	client_join(c, SLICE("b"), 0);
+	client_join(c, SLICE("c"), 0);
+	client_leave(c, SLICE("c"), 0);
+	fake_link_frame(&peer, TEXT, MESSAGE(1)); /* position 7 */
+	for (int i = 0; i < 3; i++)
+		(void)fake_link_take_frame(&peer, &opcode, mask);
+	fake_world_expect(&world, "message r e {\"a\": 1.0} f 1\n");
+	cut_and_come_back();
+	cr_assert_geq(world.wait_ms, 500);
+	cr_assert_leq(world.wait_ms, 750);
+	client_publish(c, SLICE("a"), SLICE("e"), SLICE("1"), false, 0);
+	fake_link_frame(&peer, TEXT, WELCOME_AT("e1", "9"));
+	expect_resume(RESUME("e1", "7", "\"a\",\"b\""));
+	fake_link_frame(&peer, TEXT, MESSAGE(2));
+	fake_link_frame(&peer, TEXT, RESUMED);
+	fake_world_expect(
+		&world,
+		"object " WELCOME_AT(
+			"e1", "9") "\n"
+				   "message r e {\"a\": 1.0} f 2\nopen\n");
+	client_free(c);
+	fake_link_close(&peer);
+}
+
+/* The old place counts until the server has said what became of it. */
+Test(client_ws, a_new_node_is_asked_with_the_old_place)
+{
+	struct client *c = open_lasting();
+
+	cut_and_come_back();
+	fake_link_frame(&peer, TEXT, WELCOME_AT("e2", "1"));
+	expect_resume(RESUME("e1", "3", "\"a\""));
+	fake_world_forget(&world);
+	cut_and_come_back();
+	fake_link_frame(&peer, TEXT, WELCOME_AT("e2", "1"));
+	expect_resume(RESUME("e1", "3", "\"a\""));
+	fake_link_frame(&peer, TEXT, RESUMED);
+	fake_link_frame(&peer, TEXT, MESSAGE(1));
+	fake_world_expect(&world,
+			  "object " WELCOME_AT(
+				  "e2", "1") "\nopen\n"
+					     "message r e {\"a\": 1.0} f 1\n");
+	cut_and_come_back();
+	fake_link_frame(&peer, TEXT, WELCOME_AT("e2", "9"));
+	expect_resume(RESUME("e2", "7", "\"a\""));
+	client_free(c);
+	fake_link_close(&peer);
+}
+
+#define NOT_RESUMED                                                            \
+	"{\"type\":\"error\",\"id\":4503599627370496,\"payload\":\"no\"}"
+
+Test(client_ws, a_replay_that_is_refused_is_renounced)
+{
+	struct client *c = open_lasting();
+
+	cut_and_come_back();
+	fake_link_frame(&peer, TEXT, WELCOME_AT("e1", "9"));
+	expect_resume(RESUME("e1", "3", "\"a\""));
+	fake_link_frame(&peer, TEXT, NOT_RESUMED);
+	expect_resume(RESUME("-", "0", "\"a\""));
+	fake_link_frame(&peer, TEXT, NOT_RESUMED);
+	fake_world_expect(
+		&world,
+		"object " WELCOME_AT(
+			"e1", "9") "\n"
+				   "closed refused: the server refuses to "
+				   "resume\n");
+	client_free(c);
+	fake_link_close(&peer);
+}
+
+Test(client_ws, waits_double_up_to_half_a_minute)
+{
+	struct client *c = open_lasting();
+	uint64_t least = 500;
+
+	fake_link_close(&peer);
+	for (int i = 0; i < 9; i++) {
+		fake_world_expect(&world, "lost closed by the peer: the "
+					  "connection was lost\n");
+		cr_assert_geq(world.wait_ms, least);
+		cr_assert_leq(world.wait_ms, least + least / 2);
+		least = least * 2 < 30000 ? least * 2 : 30000;
+		fake_world_advance(&world, world.wait_ms - 100);
+		cr_assert_lt(accept(world.listen_fd, NULL, NULL), 0);
+		fake_world_advance(&world, 101);
+		fake_link_accept(&peer, &world);
+		fake_link_close(&peer);
+	}
+	client_free(c);
+}
+
+Test(client_ws, what_a_server_says_for_good_ends_it)
+{
+	struct client *c = open_lasting();
+
+	fake_link_frame(&peer, CLOSE, "\x03\xe8");
+	fake_world_expect(&world, "closed closed by the peer: closed by the "
+				  "server: 1000 \n");
+	client_free(c);
+	fake_link_close(&peer);
+	c = open_lasting();
+	fake_link_frame(&peer, CLOSE, "\x03\xf4");
+	fake_world_expect(&world, "lost closed by the peer: closed by the "
+				  "server: 1012 \n");
+	fake_link_close(&peer);
+	fake_world_advance(&world, world.wait_ms + 1);
+	fake_link_accept(&peer, &world);
+	(void)fake_link_request(&peer);
+	fake_link_answer(&peer, "503 Service Unavailable", "");
+	fake_world_expect(&world, "lost refused: the server answered with HTTP "
+				  "status 503\n");
+	fake_link_close(&peer);
+	fake_world_advance(&world, world.wait_ms + 1);
+	fake_link_accept(&peer, &world);
+	(void)fake_link_request(&peer);
+	fake_link_answer(&peer, "404 Not Found", "");
+	fake_world_expect(&world, "closed refused: the server answered with "
+				  "HTTP status 404\n");
+	client_free(c);
+	fake_link_close(&peer);
+}
+
+Test(client_ws, a_client_may_free_itself_when_lost_or_waiting)
+{
+	struct client *c = open_lasting();
+
+	fake_link_close(&peer);
+	fake_world_expect(&world,
+			  "lost closed by the peer: the connection was lost\n");
+	client_free(c);
+	(void)open_lasting();
+	world.free_at =
+		SLICE("lost closed by the peer: the connection was lost");
+	fake_link_close(&peer);
+	fake_world_expect(&world,
+			  "lost closed by the peer: the connection was lost\n");
+	fake_world_advance(&world, 2000);
+	fake_world_expect(&world, "");
+}
+
+/* Pings */
+
+Test(client_ws, a_silent_server_is_asked_and_given_up)
+{
+	struct client_options o = {.ping_interval_ms = 1000};
+	struct client *c = fake_world_client(&world, &client_ws, &o);
+
+	shake_hands(&peer);
+	fake_link_frame(&peer, TEXT, WELCOME);
+	fake_world_expect(&world, "object " WELCOME "\nopen\n");
+	fake_world_advance(&world, 1000);
+	cr_assert(fake_link_quiet(&peer));
+	fake_world_advance(&world, 1000);
+	(void)fake_link_take_frame(&peer, &opcode, mask);
+	cr_assert_eq(opcode, PING);
+	fake_link_frame(&peer, PONG, "");
+	fake_world_ticks(&world, 3);
+	fake_world_advance(&world, 1000);
+	cr_assert(fake_link_quiet(&peer));
+	fake_world_advance(&world, 1000);
+	(void)fake_link_take_frame(&peer, &opcode, mask);
+	cr_assert_eq(opcode, PING);
+	fake_world_advance(&world, 1000);
+	fake_world_expect(&world, "closed timed out: the server does not "
+				  "answer\n");
+	client_free(c);
+	fake_link_close(&peer);
 }

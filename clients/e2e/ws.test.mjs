@@ -195,9 +195,7 @@ describe("ws", () => {
       await withFrames(async (f) => {
         const bytes = Buffer.alloc(size, 7);
         f.send(OP.BINARY, bytes);
-        const heard = await f.next(OP.BINARY);
-        assert.deepEqual(heard.payload, bytes);
-        assert.equal(heard.fin, true);
+        assert.deepEqual(await f.nextMessage(OP.BINARY), bytes);
       }, `/ws?room=${room}`);
     });
 

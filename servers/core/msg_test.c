@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
 
+#include "servers/base/buf.h"
 #include "servers/core/msg.h"
+#include "servers/wire/deflate.h"
 
 static const struct msg_event chat = {
 	.nsp = {"/", 1},
@@ -208,4 +210,119 @@ Test(core, message_copies_what_it_is_made_of)
 	msg_unref(m);
 	cr_assert_eq(m->refs, 1);
 	msg_unref(m);
+}
+
+/* Room for a text that is worth compressing. */
+#define LONG_DATA                                                                \
+	"\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"  \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaa\""
+
+static struct slice deflated(struct msg *m, unsigned bits)
+{
+	return msg_frame(m, (enum wire_format)(FORMAT_WS_DEFLATE + bits -
+					       DEFLATE_BITS_MIN));
+}
+
+Test(core, a_long_event_is_compressed_once_per_window)
+{
+	struct msg_event e = {.nsp = SLICE("/"),
+			      .room = SLICE("r"),
+			      .event = SLICE("e"),
+			      .data = SLICE(LONG_DATA)};
+	struct msg_encoder encoder = {.epoch = "E"};
+	struct inflater *z = inflater_new();
+	struct msg *m = msg_new_event(&e);
+	struct slice plain, f;
+	struct buf text;
+
+	m->encoder = &encoder;
+	m->seq = 1;
+	f = deflated(m, 15);
+	cr_assert_not_null(encoder.deflater);
+	cr_assert_eq((uint8_t)f.p[0], 0xc1);
+	cr_assert_lt(f.n, 126);
+	cr_assert_eq(m->frames[FORMAT_WS].n, 0, "nobody needs it");
+	m->seq = 2; /* would show if it were encoded again */
+	cr_assert_eq(deflated(m, 15).p, f.p);
+	m->seq = 1;
+	cr_assert_neq(deflated(m, 9).p, f.p);
+	plain = msg_frame(m, FORMAT_WS);
+	buf_init(&text, 4096);
+	cr_assert_eq(inflater_add(z, slice_after(f, 2), &text), ERR_OK);
+	cr_assert_eq(inflater_end(z), ERR_OK);
+	cr_assert(slice_eq(buf_slice(&text), slice_after(plain, 4)));
+	buf_release(&text);
+	inflater_free(z);
+	msg_unref(m);
+	deflater_free(encoder.deflater);
+}
+
+Test(core, what_compressing_does_not_help_goes_plain)
+{
+	struct msg_encoder encoder = {.epoch = "E"};
+	struct msg *m = numbered(&chat), *answer;
+	char noise[400];
+	struct msg_event e = {.nsp = SLICE("/"),
+			      .room = SLICE("r"),
+			      .event = SLICE("e"),
+			      .data = {noise, sizeof(noise)},
+			      .flags = MSG_RAW_DATA};
+	uint32_t state = 1;
+
+	m->encoder = &encoder;
+	cr_assert_eq(deflated(m, 15).p, msg_frame(m, FORMAT_WS).p);
+	cr_assert_null(encoder.deflater, "it is too short to try");
+	msg_unref(m);
+	for (size_t i = 0; i < sizeof(noise); i++) {
+		state = state * 1664525 + 1013904223;
+		noise[i] = (char)(state >> 24);
+	}
+	m = msg_new_event(&e);
+	m->encoder = &encoder;
+	cr_assert_eq(deflated(m, 12).p, msg_frame(m, FORMAT_WS).p);
+	cr_assert_not_null(encoder.deflater);
+	answer = msg_new_private(MSG_TEXT, SLICE(LONG_DATA), 0);
+	answer->encoder = &encoder;
+	cr_assert_eq(deflated(answer, 15).p, msg_frame(answer, FORMAT_WS).p);
+	msg_unref(answer);
+	msg_unref(m);
+	deflater_free(encoder.deflater);
+}
+
+Test(core, a_long_message_is_cut_into_frames)
+{
+	struct msg_encoder encoder = {.epoch = "E", .fragment = 4};
+	struct msg *m = msg_new_private(MSG_TEXT, SLICE("0123456789"), 0);
+
+	m->encoder = &encoder;
+	expect_frame(m, FORMAT_WS,
+		     "\x01\x04"
+		     "0123"
+		     "\x00\x04"
+		     "4567"
+		     "\x80\x02"
+		     "89",
+		     16);
+	msg_unref(m);
+	m = msg_new_private(MSG_BINARY, SLICE("0123"), 0);
+	m->encoder = &encoder;
+	expect_frame(m, FORMAT_EIO_WS,
+		     "\x82\x04"
+		     "0123",
+		     6);
+	msg_unref(m);
+}
+
+Test(core, a_part_keeps_the_whole)
+{
+	struct msg *m = msg_new_private(MSG_TEXT, SLICE("abc"), 0);
+	struct slice f = msg_frame(m, FORMAT_WS);
+	struct msg *part = msg_new_part(m, slice_after(f, 2));
+
+	cr_assert_eq(m->refs, 2);
+	msg_unref(m);
+	for (int i = 0; i < FORMAT_END; i++)
+		expect_frame(part, (enum wire_format)i, "abc", 3);
+	msg_unref(part);
 }

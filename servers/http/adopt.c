@@ -45,7 +45,7 @@ static void adopt_upgraded(void *cls, struct MHD_Connection *mhd, void *con_cls,
 	(void)mhd;
 	(void)fd;
 	r->on.adopted = NULL;
-	r->http->again = true;
+	r->reader->again = true;
 	r->http->handled++;
 	adopted(r->arg, own, slice_of(extra, own >= 0 ? extra_size : 0));
 	(void)MHD_upgrade_action(urh, MHD_UPGRADE_ACTION_CLOSE);

@@ -27,6 +27,10 @@ const char *status_text(unsigned status)
 		return "request timeout";
 	case MHD_HTTP_CONTENT_TOO_LARGE:
 		return "body too large";
+	case MHD_HTTP_URI_TOO_LONG:
+		return "request target too long";
+	case MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE:
+		return "request head too large";
 	default:
 		return "service unavailable";
 	}
@@ -55,13 +59,17 @@ static void answer_there(struct http_request *r, struct http_response *p,
 		peer_later(r);
 }
 
+/*
+ * `kept`: what the answer needs of the request's head was put by when it was
+ * held; the head itself is gone or about to go.
+ */
 static void answer_here(struct http_request *r, struct http_response *p,
-			bool closes)
+			bool closes, bool kept)
 {
 	enum persistence persist = PERSIST_DEFAULT;
 	const char *origin = r->origin;
 
-	if (r->mhd) {
+	if (!kept) {
 		origin = answer_origin(r);
 		r->keep = request_persists(r);
 	}
@@ -76,10 +84,12 @@ static void answer_here(struct http_request *r, struct http_response *p,
 
 static void answer(struct http_request *r, struct http_response *p, bool closes)
 {
+	bool kept = !r->mhd || r->taken;
+
 	CHECK(r->phase == PHASE_BODY || r->phase == PHASE_HELD);
 	closes |= r->http->draining;
 	if (peer_take(r))
-		answer_here(r, p, closes);
+		answer_here(r, p, closes, kept);
 	else
 		answer_there(r, p, closes);
 }
@@ -104,7 +114,7 @@ void http_respond(struct http_request *r, unsigned status, const char *type,
 }
 
 void answer_error(struct http_request *r, unsigned status, const char *text,
-		  const char *name, const char *value)
+		  bool closes, const char *name, const char *value)
 {
 	struct http_response *p;
 	struct buf body;
@@ -116,7 +126,7 @@ void answer_error(struct http_request *r, unsigned status, const char *text,
 	p = http_response_new(status, JSON_TYPE, buf_slice(&body));
 	if (name)
 		http_response_header(p, name, value);
-	answer(r, p, false);
+	answer(r, p, closes);
 	http_response_unref(p);
 	buf_release(&body);
 }
@@ -124,7 +134,7 @@ void answer_error(struct http_request *r, unsigned status, const char *text,
 void http_respond_error(struct http_request *r, unsigned status,
 			const char *text)
 {
-	answer_error(r, status, text, NULL, NULL);
+	answer_error(r, status, text, false, NULL, NULL);
 }
 
 void answer_options(struct http_request *r, unsigned allow)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The front's life: the listening socket, libmicrohttpd's daemon inside our
- * loop, and the two end-of-tick hooks that run it.
+ * The front's life: the listening socket, and the two end-of-tick hooks that
+ * run the readers.
  */
 #include "servers/http/http.h"
 
@@ -20,10 +20,7 @@
 #include "servers/http/internal.h"
 
 #define BACKLOG 4096
-#define ROUNDS_PER_TICK 64   /* of libmicrohttpd: two a pipelined request */
 #define RESUMES_PER_TICK 128 /* held requests answered */
-/* Serves heads of 8 KiB with up to 250 lines; more would come from mmap(). */
-#define CONNECTION_MEMORY ((size_t)32 * 1024)
 #define SPARE_DESCRIPTORS 64 /* for files, pipes, refused connections */
 #define FEW_DESCRIPTORS 1024 /* when the limit cannot be asked */
 
@@ -51,36 +48,13 @@ void reserve_restore(struct http *h)
 		h->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* Running libmicrohttpd */
-
-/* Whether it could go on without waiting for anything. */
-static bool daemon_eager(struct http *h)
-{
-	MHD_UNSIGNED_LONG_LONG ms = 1;
-
-	return h->again ||
-	       (MHD_get_timeout(h->daemon, &ms) == MHD_YES && ms == 0);
-}
-
-bool daemon_run(struct http *h)
-{
-	h->lent = 0;
-	for (unsigned i = 0; i < ROUNDS_PER_TICK; i++) {
-		h->again = false;
-		(void)MHD_run(h->daemon);
-		if (!daemon_eager(h))
-			break;
-	}
-	h->ready = daemon_eager(h);
-	reserve_restore(h);
-	return h->ready;
-}
+/* The end of the tick */
 
 static bool run_ready(struct loop_hook *hook)
 {
 	struct http *h = container_of(hook, struct http, run_hook);
 
-	return h->ready ? daemon_run(h) : false;
+	return reader_any_ready(h) ? reader_run_all(h) : false;
 }
 
 /*
@@ -91,8 +65,12 @@ static void resume_batch(struct http *h)
 {
 	for (unsigned i = 0; i < RESUMES_PER_TICK && !list_empty(&h->due);
 	     i++) {
-		peer_resume(list_entry(h->due.next, struct http_request, due));
-		h->ready = true;
+		struct http_request *r =
+			list_entry(h->due.next, struct http_request, due);
+
+		if (r->mhd)
+			r->reader->ready = true;
+		peer_resume(r);
 	}
 }
 
@@ -105,48 +83,8 @@ static bool run_resumes(struct loop_hook *hook)
 		return false;
 	resume_batch(h);
 	/* Handlers may have published: the flush hook has run already. */
-	return daemon_run(h) || !list_empty(&h->due) || h->handled != handled;
-}
-
-static void epoll_ready(struct loop_fd *f, uint32_t events)
-{
-	struct http *h = container_of(f, struct http, epoll);
-
-	(void)events;
-	h->ready = true; /* run at the end of the tick */
-}
-
-/* What it says is caused by peers, or by us when a socket is adopted. */
-static void daemon_log(void *cls, const char *format, va_list args)
-	__attribute__((format(printf, 2, 0)));
-
-static void daemon_log(void *cls, const char *format, va_list args)
-{
-	char line[256];
-
-	(void)cls;
-	(void)vsnprintf(line, sizeof(line), format, args);
-	if (!strstr(line, "Application reported internal error"))
-		log_debug("http", "%.*s", (int)strcspn(line, "\n"), line);
-}
-
-static struct MHD_Daemon *daemon_start(struct http *h)
-{
-	unsigned flags = MHD_USE_EPOLL | MHD_USE_TURBO |
-			 MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE |
-			 MHD_ALLOW_SUSPEND_RESUME |
-			 MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_ERROR_LOG;
-
-	/* The logger comes first: options may have something to say. */
-	return MHD_start_daemon(
-		flags, 0, NULL, NULL, request_handle, h,
-		MHD_OPTION_EXTERNAL_LOGGER, daemon_log, h,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)INT32_MAX,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
-		MHD_OPTION_NOTIFY_CONNECTION, peer_notify, h,
-		MHD_OPTION_NOTIFY_COMPLETED, request_completed, h,
-		MHD_OPTION_URI_LOG_CALLBACK, request_target, h,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+	return reader_run_all(h) || !list_empty(&h->due) ||
+	       h->handled != handled;
 }
 
 /* Listening */
@@ -222,7 +160,8 @@ static void http_init(struct http *h, struct loop *loop,
 	h->run_hook.run = run_ready;
 	h->resume_hook.run = run_resumes;
 	h->listener.fd = -1;
-	h->epoll.fd = -1;
+	for (int i = 0; i < READER_COUNT; i++)
+		h->readers[i].epoll.fd = -1;
 	h->reserve = -1;
 	timer_init(&h->rearm, accept_rearm);
 }
@@ -231,7 +170,6 @@ enum err http_new(struct loop *loop, const struct http_options *o,
 		  struct http **out)
 {
 	struct http *h = xcalloc(1, sizeof(*h));
-	const union MHD_DaemonInfo *info;
 	int fd;
 	enum err e;
 
@@ -246,14 +184,7 @@ enum err http_new(struct loop *loop, const struct http_options *o,
 		goto out;
 	}
 	reserve_restore(h);
-	e = ERR_IO;
-	h->daemon = daemon_start(h);
-	if (!h->daemon) {
-		log_error("http", "libmicrohttpd does not start");
-		goto out;
-	}
-	info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	e = loop_add(loop, &h->epoll, info->epoll_fd, EPOLLIN, epoll_ready);
+	e = reader_start_all(h);
 	if (e == ERR_OK)
 		loop_add_hook(loop, &h->run_hook);
 out:
@@ -290,10 +221,10 @@ void http_drain(struct http *h)
 }
 
 /*
- * Suspended connections must be given back, or the daemon panics. What is in
+ * Suspended connections must be given back, or a daemon panics. What is in
  * the middle of a request is closed by it, the rest by us.
  */
-static void stop_daemon(struct http *h)
+static void stop_readers(struct http *h)
 {
 	LIST_FOREACH (it, &h->requests) {
 		struct http_request *r =
@@ -306,9 +237,9 @@ static void stop_daemon(struct http *h)
 	}
 	while (!list_empty(&h->due)) {
 		resume_batch(h);
-		(void)daemon_run(h);
+		(void)reader_run_all(h);
 	}
-	MHD_stop_daemon(h->daemon);
+	reader_stop_all(h);
 	LIST_FOREACH (it, &h->requests)
 		peer_end(list_entry(it, struct http_request, link));
 }
@@ -320,9 +251,7 @@ void http_free(struct http *h)
 	h->stopping = true;
 	h->draining = true;
 	stop_listening(h);
-	loop_remove(h->loop, &h->epoll);
-	if (h->daemon)
-		stop_daemon(h);
+	stop_readers(h);
 	raw_linger_end_all(h);
 	loop_remove_hook(&h->run_hook);
 	loop_remove_hook(&h->resume_hook);

@@ -200,15 +200,24 @@ Test(http, repeated_parameters)
 	cr_assert(client_hear(&c, "\r\n\r\na|b|c|||"));
 }
 
+/* Refused by its head or size alone: the connection ends with the answer. */
+static void reopen(void)
+{
+	cr_assert(client_hear_end(&c));
+	cr_assert_not(c.reset);
+	client_close(&c);
+	client_open(&c, &rig);
+}
+
 Test(http, encoded_nul_is_refused)
 {
 	client_say(&c, GET("/echo?q=a%00b"));
 	cr_assert(client_hear(&c, "{\"error\":\"bad request\"}"));
 	cr_assert(strstr(client_text(&c), "HTTP/1.1 400 "));
-	client_forget(&c);
+	reopen();
 	client_say(&c, GET("/hello%00/x"));
 	cr_assert(client_hear(&c, "HTTP/1.1 400 "));
-	client_forget(&c);
+	reopen();
 	client_say(&c, GET("/hello"));
 	cr_assert(client_hear(&c, "\r\n\r\nhello"));
 	cr_assert_eq(calls, 1);
@@ -220,10 +229,10 @@ Test(http, unknown_path)
 	cr_assert(client_hear(&c, "{\"error\":\"not found\"}"));
 	cr_assert(strstr(client_text(&c), "HTTP/1.1 404 "));
 	cr_assert(strstr(client_text(&c), "application/json"));
-	client_forget(&c);
+	reopen();
 	client_say(&c, GET("/hello/"));
 	cr_assert(client_hear(&c, "HTTP/1.1 404 "));
-	cr_assert_not(c.ended);
+	reopen();
 }
 
 Test(http, wrong_method_says_which_are_right)
@@ -233,7 +242,7 @@ Test(http, wrong_method_says_which_are_right)
 	cr_assert(strstr(client_text(&c), "HTTP/1.1 405 "));
 	cr_assert(
 		strstr(client_text(&c), "Allow: GET, HEAD, POST, OPTIONS\r\n"));
-	client_forget(&c);
+	reopen();
 	client_say(&c, "BREW /hello HTTP/1.1\r\n" HOST "\r\n");
 	cr_assert(client_hear(&c, "Allow: GET, HEAD, OPTIONS\r\n"));
 	cr_assert_eq(calls, 0);
@@ -277,7 +286,7 @@ Test(http, body_limit)
 	client_send(&c, slice_of(body, 1001));
 	cr_assert(client_hear(&c, "{\"error\":\"body too large\"}"));
 	cr_assert(strstr(client_text(&c), "HTTP/1.1 413 "));
-	client_forget(&c);
+	reopen();
 	client_say(&c, GET("/hello"));
 	cr_assert(client_hear(&c, "\r\n\r\nhello"));
 }
@@ -295,7 +304,7 @@ Test(http, chunked_body)
 		client_say(&c, "a\r\n0123456789\r\n");
 	client_say(&c, "0\r\n\r\n");
 	cr_assert(client_hear(&c, "HTTP/1.1 413 "));
-	client_forget(&c);
+	reopen();
 	client_say(&c, GET("/hello"));
 	cr_assert(client_hear(&c, "\r\n\r\nhello"));
 }
@@ -317,7 +326,7 @@ Test(http, refused_body_is_read_first)
 	client_send(&c, slice_of(body, n));
 	cr_assert(client_hear(&c, "{\"error\":\"not found\"}"));
 	cr_assert_not(c.reset);
-	client_forget(&c);
+	reopen();
 	client_say(&c, GET("/hello"));
 	cr_assert(client_hear(&c, "\r\n\r\nhello"));
 	free(body);
@@ -416,21 +425,12 @@ Test(http, heads_of_8_kib)
 
 Test(http, heads_of_48_kib)
 {
-	struct client d;
-
 	say_long("GET /hello HTTP/1.1\r\n" HOST "X-Long: ", 49152, "\r\n\r\n");
 	cr_assert(client_hear(&c, "HTTP/1.1 431 "));
-	expect_still_read();
-	cr_assert(client_hear_end(&c));
-	cr_assert_not(c.reset);
-	client_open(&d, &rig);
-	client_close(&c);
-	c = d;
+	reopen();
 	say_long("GET /hello?x=", 49152, " HTTP/1.1\r\n" HOST "\r\n");
 	cr_assert(client_hear(&c, "HTTP/1.1 414 "));
-	expect_still_read();
-	cr_assert(client_hear_end(&c));
-	cr_assert_not(c.reset);
+	reopen();
 	cr_assert_eq(calls, 0);
 }
 
@@ -569,4 +569,97 @@ Test(http, drain)
 	cr_assert_eq(http_connections(rig.http), 0);
 	client_close(&idle);
 	(void)other;
+}
+
+/* Origins */
+
+static void setup_origins(void)
+{
+	static const char *const origins[] = {"https://a.example",
+					      "http://localhost:3000", NULL};
+	struct http_options o = http_defaults;
+
+	o.origins = origins;
+	setup_with(&o);
+}
+
+TestSuite(http_origin, .init = setup_origins, .fini = teardown, .timeout = 20);
+
+static void ask_from(const char *request, const char *origin)
+{
+	client_forget(&c);
+	client_say(&c, request);
+	if (origin) {
+		client_say(&c, "Origin: ");
+		client_say(&c, origin);
+		client_say(&c, "\r\n");
+	}
+	client_say(&c, "\r\n");
+	cr_assert(client_hear(&c, "\r\n\r\n"));
+}
+
+#define HELLO "GET /hello HTTP/1.1\r\n" HOST
+
+Test(http_origin, one_of_the_list_and_none_pass)
+{
+	ask_from(HELLO, "https://a.example");
+	cr_assert(client_hear(&c, "hello"));
+	cr_assert(strstr(client_text(&c), "Access-Control-Allow-Origin: "
+					  "https://a.example\r\n"));
+	ask_from(HELLO, "http://LOCALHOST:3000");
+	cr_assert(client_hear(&c, "hello"));
+	ask_from(HELLO, NULL);
+	cr_assert(client_hear(&c, "hello"));
+	cr_assert_not(strstr(client_text(&c), "Access-Control"));
+	cr_assert_eq(calls, 3);
+}
+
+Test(http_origin, another_gets_403_and_no_cors)
+{
+	static const char *const foreign[] = {
+		"https://b.example",	  "http://a.example", "null",
+		"https://a.example:8443", "https://a.exampl", "",
+		"https://a.example.evil",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(foreign); i++) {
+		ask_from(HELLO, foreign[i]);
+		cr_assert(client_hear(&c, "may not talk to this server\"}"),
+			  "%zu: %s", i, client_text(&c));
+		cr_assert(strstr(client_text(&c), "HTTP/1.1 403 "));
+		cr_assert_not(strstr(client_text(&c), "Access-Control"));
+		reopen();
+	}
+	cr_assert_eq(calls, 0);
+}
+
+Test(http_origin, two_origins_are_no_way_around)
+{
+	ask_from(HELLO "Origin: https://a.example\r\n", "https://b.example");
+	cr_assert(client_hear(&c, "\"}"));
+	cr_assert(strstr(client_text(&c), "HTTP/1.1 403 "));
+	cr_assert_not(strstr(client_text(&c), "Access-Control"));
+}
+
+Test(http_origin, a_post_is_not_read)
+{
+	ask_from("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 0\r\n",
+		 "https://b.example");
+	cr_assert(client_hear(&c, "\"}"));
+	cr_assert(strstr(client_text(&c), "HTTP/1.1 403 "));
+	cr_assert_eq(calls, 0);
+}
+
+#define PREFLIGHT                                                              \
+	"OPTIONS /echo HTTP/1.1\r\n" HOST                                      \
+	"Access-Control-Request-Method: POST\r\n"
+
+Test(http_origin, preflight)
+{
+	ask_from(PREFLIGHT, "https://a.example");
+	cr_assert(strstr(client_text(&c), "HTTP/1.1 204 "));
+	cr_assert(strstr(client_text(&c), "Access-Control-Allow-Methods: "));
+	ask_from(PREFLIGHT, "https://b.example");
+	cr_assert(strstr(client_text(&c), "HTTP/1.1 403 "));
+	cr_assert_not(strstr(client_text(&c), "Access-Control"));
 }

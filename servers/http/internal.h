@@ -33,6 +33,22 @@
 
 struct wire;
 
+/*
+ * A daemon of libmicrohttpd, to which connections are lent for a request. Its
+ * pool of memory per connection bounds the head, and is dear when it is large:
+ * so the usual heads go to one with a small pool, and the few that are long,
+ * of many lines, or not whole yet, to one that takes them all.
+ */
+struct reader {
+	struct http *http;
+	struct MHD_Daemon *daemon;
+	struct loop_fd epoll; /* the daemon's */
+	bool ready;	      /* it has something to do */
+	bool again;	      /* it must be run once more */
+};
+
+enum { READER_USUAL, READER_LARGE, READER_COUNT };
+
 enum request_phase {
 	PHASE_NEW,	/* nothing came yet */
 	PHASE_HEAD,	/* a head has begun */
@@ -48,6 +64,7 @@ enum request_phase {
 struct http_request {
 	struct http *http;
 	struct MHD_Connection *mhd; /* while it is lent */
+	struct reader *reader;	    /* to whom it is or was lent */
 	struct loop_fd io;
 	struct timer timer;
 	struct list link; /* in http->requests */
@@ -78,15 +95,15 @@ struct http_request {
 	bool peer_closed; /* the peer sends no more */
 	bool suspended;	  /* held by libmicrohttpd */
 	bool bad_target;  /* the request's target holds an encoded NUL */
+	bool long_target; /* it is longer than we serve */
 	bool given_up;	  /* we shut the socket down */
 };
 
 struct http {
 	struct loop *loop;
 	struct http_options options;
-	struct MHD_Daemon *daemon;
+	struct reader readers[READER_COUNT];
 	struct loop_fd listener;
-	struct loop_fd epoll; /* libmicrohttpd's */
 	struct loop_hook run_hook, resume_hook;
 	struct timer rearm; /* of a listener that was out of descriptors */
 	struct list requests;
@@ -102,15 +119,20 @@ struct http {
 	unsigned handled; /* handlers called, ever; it may wrap */
 	struct log_limit starved;
 	int reserve; /* descriptor kept for the day there is no other */
-	bool ready;  /* libmicrohttpd has something to do */
-	bool again;  /* it must be run once more */
 	bool draining;
 	bool stopping;
 };
 
+/* reader.c */
+MUST_USE enum err reader_start_all(struct http *h);
+void reader_stop_all(struct http *h);
+/* Runs those that are ready; returns whether there is more to do at once. */
+bool reader_run_all(struct http *h);
+bool reader_any_ready(const struct http *h);
+/* The one for the request whose bytes wait in `fd`. */
+struct reader *reader_choose(struct http *h, int fd);
+
 /* http.c */
-/* Runs libmicrohttpd; returns whether there is more to do at once. */
-bool daemon_run(struct http *h);
 /* One of our descriptors goes, one of the reserve comes back. */
 void reserve_release(struct http *h);
 void reserve_restore(struct http *h);
@@ -196,7 +218,7 @@ void wire_unref(struct wire *w);
 /* answer.c */
 const char *status_text(unsigned status); /* what our early errors say */
 void answer_error(struct http_request *r, unsigned status, const char *text,
-		  const char *name, const char *value);
+		  bool closes, const char *name, const char *value);
 /* Answers a CORS preflight or a plain OPTIONS with what `allow` has. */
 void answer_options(struct http_request *r, unsigned allow);
 

@@ -111,8 +111,10 @@ static void peer_lend(struct http_request *r)
 		return;
 	}
 	h->lending = r;
+	r->reader = reader_choose(h, fd);
 	/* It closes the descriptor when it fails. */
-	if (MHD_add_connection(h->daemon, fd, (const struct sockaddr *)&nowhere,
+	if (MHD_add_connection(r->reader->daemon, fd,
+			       (const struct sockaddr *)&nowhere,
 			       sizeof(nowhere)) != MHD_YES) {
 		if (h->lending)
 			peer_refuse(r);
@@ -124,9 +126,9 @@ static void peer_lend(struct http_request *r)
 		r->phase = PHASE_HEAD;
 	else
 		peer_enter(r, PHASE_HEAD);
-	h->ready = true;
+	r->reader->ready = true;
 	if (++h->lent >= LENT_AT_ONCE)
-		(void)daemon_run(h);
+		(void)reader_run_all(h);
 }
 
 /* Something came, or the peer left. */

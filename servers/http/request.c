@@ -16,6 +16,8 @@
 #include "servers/http/internal.h"
 #include "servers/wire/http1.h"
 
+#define TARGET_MAX ((size_t)16 * 1024)  /* longer ones get 414 */
+#define HEAD_MAX ((uint64_t)32 * 1024) /* larger ones get 431 */
 #define DISCARD_MAX 8388608 /* bytes of a refused body that are still read */
 
 /* Values */
@@ -217,6 +219,7 @@ void *request_target(void *cls, const char *target, struct MHD_Connection *mhd)
 	(void)cls;
 	/* Decoded paths are C strings: an encoded NUL would cut one short. */
 	r->bad_target = strstr(target, "%00") != NULL;
+	r->long_target = strlen(target) > TARGET_MAX;
 	return NULL;
 }
 
@@ -269,6 +272,13 @@ static bool framing_read(const struct http_request *r, uint64_t *length)
 	return true;
 }
 
+static uint64_t request_head_size(const struct http_request *r)
+{
+	return MHD_get_connection_info(r->mhd,
+				       MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
+		->header_size;
+}
+
 /* What the head alone tells to be wrong; 0 when nothing is. */
 static unsigned request_check(struct http_request *r, uint64_t length)
 {
@@ -276,6 +286,10 @@ static unsigned request_check(struct http_request *r, uint64_t length)
 
 	if (r->http->stopping)
 		return MHD_HTTP_SERVICE_UNAVAILABLE;
+	if (r->long_target)
+		return MHD_HTTP_URI_TOO_LONG;
+	if (request_head_size(r) > HEAD_MAX)
+		return MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
 	if (r->bad_target)
 		return MHD_HTTP_BAD_REQUEST;
 	if (!request_origin_allowed(r))
@@ -295,7 +309,7 @@ static void request_refuse(struct http_request *r)
 
 	(void)route_find(r->http, http_request_path(r), r->method, &methods);
 	route_methods_text(methods | HTTP_OPTIONS, allow, sizeof(allow));
-	answer_error(r, r->refusal, status_text(r->refusal),
+	answer_error(r, r->refusal, status_text(r->refusal), true,
 		     r->refusal == MHD_HTTP_METHOD_NOT_ALLOWED ? "Allow" : NULL,
 		     allow);
 }
@@ -421,14 +435,10 @@ static void request_dispatch(struct http_request *r)
 
 static enum MHD_Result request_complete(struct http_request *r)
 {
-	const union MHD_ConnectionInfo *head;
-
 	/* Called again: it was resumed without a response, to be closed. */
 	if (r->complete)
 		return MHD_NO;
-	head = MHD_get_connection_info(r->mhd,
-				       MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-	r->consumed += head->header_size + r->uploaded;
+	r->consumed += request_head_size(r) + r->uploaded;
 	r->complete = true;
 	request_dispatch(r);
 	return request_settle(r);

@@ -350,18 +350,158 @@ Test(websocket, fragments_and_pings_between)
 	cr_assert_eq(messages, 1);
 }
 
-/* More than is read in one tick. */
+/* More than is read in one tick, and than one frame may hold. */
 Test(websocket, large_message)
 {
 	size_t n = 90000;
 	char *text = xmalloc(n + 1);
+	struct buf b;
 
 	memset(text, 't', n);
 	text[n] = '\0';
 	open_socket();
 	say_frame(WS_TEXT, text);
-	expect_frame(WS_TEXT, text);
+	buf_init(&b, BUF_UNLIMITED);
+	cr_assert_eq(ws_add_message(&b, WS_TEXT, slice_of(text, n), false,
+				    hub_defaults.fragment),
+		     ERR_OK);
+	cr_assert_eq(b.len, n + 10 + 4);
+	expect_bytes(b.data, b.len);
+	buf_release(&b);
 	free(text);
+}
+
+/* permessage-deflate */
+
+#define OFFER(text) "Sec-WebSocket-Extensions: " text "\r\n"
+
+static void shake_hands(const char *offers)
+{
+	options.deflate = true;
+	client_say(&c, REQUEST FIELDS "Sec-WebSocket-Version: 13\r\n");
+	client_say(&c, offers);
+	client_say(&c, "\r\n");
+	cr_assert(client_hear(&c, "\r\n\r\n"));
+	cr_assert(strstr(client_text(&c), "HTTP/1.1 101 "));
+}
+
+static void say_deflated(struct slice message)
+{
+	struct deflater *d = deflater_new(6);
+	struct buf b;
+
+	buf_init(&b, BUF_UNLIMITED);
+	cr_assert_eq(deflater_add_frame(d, 15, &b, WS_TEXT, message, true),
+		     ERR_OK);
+	client_send(&c, buf_slice(&b));
+	buf_release(&b);
+	deflater_free(d);
+}
+
+Test(websocket, deflate_is_agreed_on)
+{
+	shake_hands(OFFER("x-unknown, permessage-deflate; "
+			  "server_max_window_bits=8")
+			    OFFER("permessage-deflate; "
+				  "server_max_window_bits=10; "
+				  "client_max_window_bits"));
+	cr_assert(strstr(client_text(&c),
+			 "\r\nSec-WebSocket-Extensions: permessage-deflate; "
+			 "server_no_context_takeover; "
+			 "client_no_context_takeover; "
+			 "server_max_window_bits=10\r\n"),
+		  "%s", client_text(&c));
+	cr_assert_eq(echo->ws.transport.format, FORMAT_WS_DEFLATE + 1);
+	client_forget(&c);
+	say_deflated(SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+	expect_frame(WS_TEXT, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+	say_frame(WS_TEXT, "plain");
+	expect_frame(WS_TEXT, "plain");
+	cr_assert(ws_receiver_idle(&echo->ws.receiver));
+	cr_assert_null(echo->ws.receiver.inflater);
+}
+
+Test(websocket, deflate_is_declined)
+{
+	static const char *const offers[] = {
+		OFFER("permessage-deflate; server_max_window_bits=8"),
+		OFFER("permessage-deflate; x=1"),
+		OFFER("permessage-deflate; ;"),
+		OFFER("permessage-bzip2"),
+		"",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(offers); i++) {
+		shake_hands(offers[i]);
+		cr_assert_not(strstr(client_text(&c), "Extensions"), "%zu", i);
+		cr_assert_eq(echo->ws.transport.format, FORMAT_WS);
+		client_forget(&c);
+		say_frame(WS_TEXT, "plain");
+		expect_frame(WS_TEXT, "plain");
+		client_close(&c);
+		expect_closed(WS_CLOSE_ABNORMAL);
+		closes = 0;
+		client_open(&c, &rig);
+	}
+}
+
+static void expect_deflated_failure(struct slice frame, unsigned code)
+{
+	shake_hands(OFFER("permessage-deflate"));
+	client_forget(&c);
+	client_send(&c, frame);
+	cr_assert(client_hear_size(&c, 4));
+	cr_assert_eq((uint8_t)c.in.data[0], 0x80 | WS_CLOSE);
+	cr_assert_eq((unsigned)(uint8_t)c.in.data[2] << 8 |
+			     (uint8_t)c.in.data[3],
+		     code);
+	cr_assert_eq(messages, 0);
+}
+
+Test(websocket, a_small_frame_that_inflates_beyond_the_limit)
+{
+	size_t n = options.max_payload + 1;
+	char *zeros = xcalloc(1, n);
+	struct deflater *d = deflater_new(9);
+	struct buf b;
+
+	buf_init(&b, BUF_UNLIMITED);
+	cr_assert_eq(deflater_add_frame(d, 15, &b, WS_BINARY,
+					slice_of(zeros, n), true),
+		     ERR_OK);
+	cr_assert_lt(b.len, 500);
+	expect_deflated_failure(buf_slice(&b), WS_CLOSE_TOO_BIG);
+	buf_release(&b);
+	deflater_free(d);
+	free(zeros);
+}
+
+Test(websocket, a_frame_that_does_not_inflate)
+{
+	expect_deflated_failure(SLICE("\xc1\x82\0\0\0\0\xff\xff"),
+				WS_CLOSE_INVALID);
+}
+
+Test(websocket, text_that_is_not_utf8_once_inflated)
+{
+	struct deflater *d = deflater_new(1);
+	uint8_t head[WS_HEADER_MAX];
+	static const uint8_t mask[4];
+	struct buf packed, b;
+
+	buf_init(&packed, BUF_UNLIMITED);
+	buf_init(&b, BUF_UNLIMITED);
+	cr_assert_eq(deflater_add(d, 15, SLICE("\xff\xff\xff\xff"), &packed),
+		     ERR_OK);
+	cr_assert_eq(
+		buf_add(&b, head,
+			ws_header(head, true, 4, WS_TEXT, packed.len, mask)),
+		ERR_OK);
+	cr_assert_eq(buf_add_slice(&b, buf_slice(&packed)), ERR_OK);
+	expect_deflated_failure(buf_slice(&b), WS_CLOSE_INVALID);
+	buf_release(&packed);
+	buf_release(&b);
+	deflater_free(d);
 }
 
 Test(websocket, many_messages_at_once)

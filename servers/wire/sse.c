@@ -318,6 +318,12 @@ enum err sse_parser_feed(struct sse_parser *p, struct slice bytes,
 	return e;
 }
 
+enum err sse_parser_continue(struct sse_parser *p, struct slice last_id)
+{
+	p->id.text = last_id;
+	return text_keep(&p->id);
+}
+
 struct slice sse_parser_last_id(const struct sse_parser *p)
 {
 	return p->id.text;

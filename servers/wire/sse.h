@@ -72,6 +72,12 @@ void sse_parser_release(struct sse_parser *p);
 
 /* Operations */
 /*
+ * Before the first feed: the last event id of the stream that this one
+ * continues. ERR_LIMIT, ERR_NOMEM.
+ */
+MUST_USE enum err sse_parser_continue(struct sse_parser *p,
+				      struct slice last_id);
+/*
  * Feeds bytes of a stream cut anywhere and calls `on_event` for each event
  * completed; its slices are borrowed for the call, and it must neither feed
  * nor release the parser. ERR_LIMIT, then and at every later feed. The end of

@@ -753,3 +753,62 @@ Test(ws_receiver, a_message_in_many_fragments_is_linear)
 {
 	cr_assert_lt(seconds_for(65536, 256), 5.0);
 }
+
+Test(ws_frames, a_message_is_cut_where_it_must_be)
+{
+	static const struct {
+		size_t size, fragment, frames;
+	} table[] = {{0, 0, 1},	    {0, 4, 1},	       {4, 4, 1},
+		     {5, 4, 2},	    {8, 4, 2},	       {9, 4, 3},
+		     {300, 126, 3}, {70000, 65536, 2}, {70000, 0, 1}};
+	static char text[70000];
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (char)('a' + i % 23);
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct buf b, joined;
+		struct slice rest;
+		size_t frames = 0;
+
+		buf_init(&b, BUF_UNLIMITED);
+		buf_init(&joined, BUF_UNLIMITED);
+		cr_assert_eq(ws_add_message(&b, WS_BINARY,
+					    slice_of(text, table[i].size), true,
+					    table[i].fragment),
+			     ERR_OK);
+		rest = buf_slice(&b);
+		while (rest.n > 0) {
+			size_t n = (size_t)ws_frame_length(rest);
+			bool last = n == rest.n;
+			uint8_t first = (uint8_t)(frames ? 0 : 0x42);
+			size_t head;
+
+			cr_assert_leq(n, rest.n);
+			cr_assert_eq((uint8_t)rest.p[0],
+				     first | (last ? 0x80 : 0), "%zu", i);
+			head = rest.p[1] == 127 ? 10 : rest.p[1] == 126 ? 4 : 2;
+			cr_assert_eq(buf_add(&joined, rest.p + head, n - head),
+				     ERR_OK);
+			rest = slice_after(rest, n);
+			frames++;
+		}
+		cr_assert_eq(frames, table[i].frames, "%zu", i);
+		cr_assert(slice_eq(buf_slice(&joined),
+				   slice_of(text, table[i].size)));
+		buf_release(&b);
+		buf_release(&joined);
+	}
+}
+
+Test(ws_frames, a_message_beyond_the_limit_leaves_nothing)
+{
+	struct buf b;
+
+	buf_init(&b, 20);
+	cr_assert_eq(buf_add_char(&b, 'x'), ERR_OK);
+	cr_assert_eq(ws_add_message(&b, WS_TEXT, SLICE("0123456789abcdef"),
+				    false, 1),
+		     ERR_LIMIT);
+	cr_assert_eq(b.len, 1);
+	buf_release(&b);
+}

@@ -86,6 +86,17 @@ export class Frames {
     return { fin: (first & 0x80) !== 0, rsv: (first >> 4) & 7, opcode, payload };
   }
 
+  // A message, however many frames it comes in.
+  async nextMessage(expected) {
+    let frame = await this.next(expected);
+    const parts = [frame.payload];
+    while (!frame.fin) {
+      frame = await this.next(OP.CONTINUE);
+      parts.push(frame.payload);
+    }
+    return Buffer.concat(parts);
+  }
+
   async nextObject() {
     return JSON.parse((await this.next(OP.TEXT)).payload);
   }
