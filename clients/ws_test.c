@@ -688,6 +688,7 @@ Test(client_ws, waits_double_up_to_half_a_minute)
 		cr_assert_lt(accept(world.listen_fd, NULL, NULL), 0);
 		fake_world_advance(&world, 101);
 		fake_link_accept(&peer, &world);
+		(void)fake_link_request(&peer);
 		fake_link_close(&peer);
 	}
 	client_free(c);

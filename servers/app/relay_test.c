@@ -29,8 +29,7 @@ static void teardown(struct fixture *f)
 static const char *emit(struct fixture *f, const char *name, const char *args,
 			enum err expected)
 {
-	struct app_event e = {.name = slice_str(name),
-			      .args = slice_str(args)};
+	struct app_event e = {.name = slice_str(name), .args = slice_str(args)};
 
 	fake_reply_init(&f->reply);
 	app_relay.on_event(f->node.hub, f->session, &e, &f->reply.reply);
@@ -47,12 +46,13 @@ Test(relay, join_publish_leave)
 	setup(&f);
 	cr_assert_str_eq(emit(&f, "join", "\"r\\u00e9\"", ERR_OK),
 			 "{\"room\":\"r\xc3\xa9\"}");
-	cr_assert_str_eq(
-		emit(&f, "publish", "\"r\xc3\xa9\" , \"e\", {\"b\":1,\"a\":1e0}",
-		     ERR_OK),
-		"{\"seq\":1}");
+	cr_assert_str_eq(emit(&f, "publish",
+			      "\"r\xc3\xa9\" , \"e\", {\"b\":1,\"a\":1e0}",
+			      ERR_OK),
+			 "{\"seq\":1}");
 	fake_node_tick(&f.node, 1);
-	cr_assert(fake_wrote(&f.peer, "42[\"e\",{\"b\":1,\"a\":1e0},{\"room\":"));
+	cr_assert(
+		fake_wrote(&f.peer, "42[\"e\",{\"b\":1,\"a\":1e0},{\"room\":"));
 	emit(&f, "leave", "\"r\xc3\xa9\"", ERR_OK);
 	cr_assert_eq(f.session->room_count, 0);
 	teardown(&f);
@@ -120,7 +120,8 @@ Test(relay, a_binary_argument_is_published_as_bytes)
 	cr_assert_eq(f.reply.status, ERR_OK);
 	fake_node_tick(&f.node, 1);
 	cr_assert(fake_wrote(&f.peer, "451-[\"e\",{\"_placeholder\":true,"));
-	cr_assert(fake_wrote(&f.peer, "\x1e" "bAQI="));
+	cr_assert(fake_wrote(&f.peer, "\x1e"
+				      "bAQI="));
 	teardown(&f);
 }
 

@@ -78,6 +78,17 @@ unsigned outq_drop(struct outq *q, unsigned n)
 	return events;
 }
 
+void outq_insert(struct outq *q, uint32_t i, struct msg *m)
+{
+	CHECK(i <= q->count && !(i == 0 && q->offset));
+	if (q->count == q->cap)
+		outq_grow(q);
+	outq_put(q, msg_ref(m));
+	for (uint32_t at = q->count - 1; at > i; at--)
+		*outq_place(q, at) = outq_at(q, at - 1);
+	*outq_place(q, i) = m;
+}
+
 /* Moves the shorter side, so that near either end it costs little. */
 void outq_remove(struct outq *q, uint32_t i)
 {

@@ -57,6 +57,11 @@ unsigned outq_advance(struct outq *q, enum wire_format format, size_t sent);
 /* Drops the first n messages, which were sent whole. */
 unsigned outq_drop(struct outq *q, unsigned n);
 /*
+ * Puts a reference of its own before the i-th message, which is not one that is
+ * sent in part, or behind the last. Limits are the caller's to look at.
+ */
+void outq_insert(struct outq *q, uint32_t i, struct msg *m);
+/*
  * Takes the i-th message out, which is not the only one, and not the first
  * when part of that is sent.
  */

@@ -33,7 +33,7 @@ struct session {
 	struct list link; /* in nsp->sessions */
 	struct membership *rooms;
 	uint32_t room_count, room_cap;
-	void *owner; /* the backend's connection */
+	void *owner;	 /* the backend's connection */
 	void *app_state; /* the app's own, freed in its on_disconnect */
 	char id[SESSION_ID_CHARS + 1];
 };

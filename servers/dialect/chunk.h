@@ -16,7 +16,7 @@ struct chunks {
 	/* The pieces as they came, still escaped, so that a character that was
 	 * cut in two between pieces is whole again; at the end: the object. */
 	struct buf text;
-	char *id;	 /* raw JSON; NULL: nothing is being assembled */
+	char *id; /* raw JSON; NULL: nothing is being assembled */
 	uint64_t next, total;
 };
 

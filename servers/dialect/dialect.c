@@ -55,8 +55,8 @@ static enum err room_names(struct slice array, struct buf *scratch,
 			return ERR_LIMIT;
 		if (json_unescape(value, scratch) != ERR_OK)
 			return ERR_PROTO;
-		rooms[(*count)++] = slice_of(scratch->data + start,
-					     scratch->len - start);
+		rooms[(*count)++] =
+			slice_of(scratch->data + start, scratch->len - start);
 	}
 	return ERR_OK;
 }
@@ -105,9 +105,8 @@ static void run_app(struct session *s, struct slice text,
 		    const struct envelope *e, struct reply *reply)
 {
 	struct hub *hub = s->nsp->hub;
-	struct app_event event = {.name = e->type_name,
-				  .args = json_trim(text),
-				  .object = true};
+	struct app_event event = {
+		.name = e->type_name, .args = json_trim(text), .object = true};
 
 	hub->app->on_event(hub, s, &event, reply);
 }
@@ -232,9 +231,8 @@ bool dialect_handle_binary(struct dialect *d, struct slice bytes,
 {
 	struct object_reply o = {.reply = {object_reply_send},
 				 .answer = answer};
-	struct command command = {.type = COMMAND_PUBLISH,
-				  .data = bytes,
-				  .binary = true};
+	struct command command = {
+		.type = COMMAND_PUBLISH, .data = bytes, .binary = true};
 
 	const struct room *room = only_room(d->session);
 

@@ -68,16 +68,18 @@ Test(dialect, commands_with_an_id_are_acked)
 	struct fixture f;
 
 	setup(&f);
-	cr_assert_str_eq(handle(&f, "{\"type\":\"join\",\"room\":\"a\",\"id\":1}",
-				true),
-			 "{\"type\":\"ack\",\"id\":1,\"data\":{\"room\":\"a\"}}");
-	cr_assert_str_eq(handle(&f,
-				"{\"type\":\"publish\",\"room\":\"a\","
-				"\"data\":1.0,\"id\":\"x\"}",
-				true),
-			 "{\"type\":\"ack\",\"id\":\"x\",\"data\":{\"seq\":1}}");
 	cr_assert_str_eq(
-		handle(&f, "{\"type\":\"leave\",\"room\":\"a\",\"id\":2}", true),
+		handle(&f, "{\"type\":\"join\",\"room\":\"a\",\"id\":1}", true),
+		"{\"type\":\"ack\",\"id\":1,\"data\":{\"room\":\"a\"}}");
+	cr_assert_str_eq(
+		handle(&f,
+		       "{\"type\":\"publish\",\"room\":\"a\","
+		       "\"data\":1.0,\"id\":\"x\"}",
+		       true),
+		"{\"type\":\"ack\",\"id\":\"x\",\"data\":{\"seq\":1}}");
+	cr_assert_str_eq(
+		handle(&f, "{\"type\":\"leave\",\"room\":\"a\",\"id\":2}",
+		       true),
 		"{\"type\":\"ack\",\"id\":2,\"data\":{\"room\":\"a\"}}");
 	cr_assert_eq(f.session->room_count, 0);
 	fake_node_tick(&f.node, 1);
@@ -94,12 +96,11 @@ Test(dialect, without_an_id_there_is_no_answer_but_errors_are_told)
 			 "");
 	cr_assert_str_eq(handle(&f, "nonsense", false),
 			 "{\"type\":\"error\",\"payload\":\"Invalid JSON\"}");
-	cr_assert_not_null(strstr(handle(&f, "{\"type\":\"dance\",\"id\":7}",
-					 false),
-				  "{\"type\":\"error\",\"id\":7,\"payload\":"));
 	cr_assert_not_null(
-		strstr(handle(&f, "{\"type\":\"join\",\"id\":8}", false),
-		       "\"id\":8"));
+		strstr(handle(&f, "{\"type\":\"dance\",\"id\":7}", false),
+		       "{\"type\":\"error\",\"id\":7,\"payload\":"));
+	cr_assert_not_null(strstr(
+		handle(&f, "{\"type\":\"join\",\"id\":8}", false), "\"id\":8"));
 	teardown(&f);
 }
 
@@ -152,13 +153,13 @@ Test(dialect, binary_goes_to_the_one_joined_room)
 	fake_init(&json, f.node.hub, FORMAT_SSE);
 	s = fake_connect(&json, "/");
 	cr_assert_eq(hub_join(s, SLICE("a")), ERR_OK);
-	cr_assert_not(
-		dialect_handle_binary(&f.dialect, SLICE("\x01\x02"), &f.answer));
+	cr_assert_not(dialect_handle_binary(&f.dialect, SLICE("\x01\x02"),
+					    &f.answer));
 	buf_clear(&f.answer);
 	handle(&f, "{\"type\":\"join\",\"room\":\"a\"}", true);
 	buf_clear(&f.answer);
-	cr_assert(
-		dialect_handle_binary(&f.dialect, SLICE("\x01\x02"), &f.answer));
+	cr_assert(dialect_handle_binary(&f.dialect, SLICE("\x01\x02"),
+					&f.answer));
 	cr_assert_eq(f.answer.len, 0);
 	fake_node_tick(&f.node, 1);
 	cr_assert(fake_wrote(&f.peer, "\x82\x02\x01\x02"));

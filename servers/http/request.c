@@ -16,7 +16,7 @@
 #include "servers/http/internal.h"
 #include "servers/wire/http1.h"
 
-#define TARGET_MAX ((size_t)16 * 1024)  /* longer ones get 414 */
+#define TARGET_MAX ((size_t)16 * 1024) /* longer ones get 414 */
 #define HEAD_MAX ((uint64_t)32 * 1024) /* larger ones get 431 */
 #define DISCARD_MAX 8388608 /* bytes of a refused body that are still read */
 

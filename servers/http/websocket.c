@@ -2,7 +2,8 @@
 /*
  * A WebSocket connection after its handshake. Frames go out through the
  * transport's queue, control frames too, so that their order holds and their
- * number is bounded; the close frame is the last one that the queue takes.
+ * number is bounded (see control.h for how they pass data that waits); the
+ * close frame is the last one that the queue takes.
  *
  * Closing (RFC 6455 section 7): whoever starts it, a close frame goes each
  * way, then we end our side of the stream and wait for the peer to end its
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 
 #include "servers/base/check.h"
+#include "servers/core/control.h"
 #include "servers/core/hub.h"
 
 #define READ_BYTES 16384 /* per connection and tick */
@@ -122,7 +124,7 @@ static void receive_ping(struct websocket *ws, struct slice payload)
 		return;
 	buf_init(&frame, BUF_UNLIMITED);
 	CHECK(ws_add_frame(&frame, WS_PONG, payload, false) == ERR_OK);
-	transport_send_private(&ws->transport, MSG_BYTES, buf_slice(&frame), 0);
+	control_send(&ws->transport, buf_slice(&frame));
 	buf_release(&frame);
 }
 
@@ -276,8 +278,7 @@ static void on_timer(struct timer *t)
 	}
 	ws->awaiting_pong = true;
 	timer_arm(loop_wheel(ws->env->loop), t, o->ping_timeout_ms);
-	transport_send_private(&ws->transport, MSG_BYTES,
-			       slice_of(ping, sizeof(ping)), 0);
+	control_send(&ws->transport, slice_of(ping, sizeof(ping)));
 }
 
 /* Life cycle */

@@ -548,6 +548,38 @@ Test(websocket, ping_flood_is_bounded)
 	expect_closed(WS_CLOSE_ABNORMAL);
 }
 
+/* The pong does not wait for all that the peer is slow to read. */
+Test(websocket, a_pong_goes_between_the_fragments)
+{
+	size_t n = 32 << 20, size = 0, whole;
+	char *bytes = xcalloc(1, n);
+	bool ponged = false;
+
+	open_socket();
+	transport_send_private(&echo->ws.transport, MSG_BINARY,
+			       slice_of(bytes, n), 0);
+	free(bytes);
+	rig_run(&rig, 20);
+	cr_assert_gt(echo->ws.transport.q.offset, 0, "the socket is full");
+	say_frame(WS_PING, "p");
+	rig_run(&rig, 20);
+	whole = n + n / 65536 * 10 + 3;
+	cr_assert(client_hear_size(&c, whole));
+	cr_assert_eq(c.in.len, whole, "%zu of %zu", c.in.len, whole);
+	while (!ponged && size < whole) {
+		struct slice rest = slice_after(buf_slice(&c.in), size);
+
+		ponged = (uint8_t)rest.p[0] == (0x80 | WS_PONG);
+		size += (size_t)ws_frame_length(rest);
+	}
+	cr_assert(ponged);
+	cr_assert_lt(size, whole, "there is more behind it");
+	while (size < whole)
+		size += (size_t)ws_frame_length(
+			slice_after(buf_slice(&c.in), size));
+	cr_assert_eq(size, whole);
+}
+
 /* Closing */
 
 Test(websocket, client_closes)

@@ -40,7 +40,7 @@ struct engine {
 	struct http_request *poll; /* the pending GET; NULL: none */
 	struct slice address;	   /* of the peer, while it is received from */
 	struct timer heartbeat;
-	struct timer connect; /* a Socket.IO CONNECT is due */
+	struct timer connect;	  /* a Socket.IO CONNECT is due */
 	struct session **sockets; /* one per namespace */
 	uint32_t socket_count;
 	bool awaiting_pong;

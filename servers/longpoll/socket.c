@@ -82,8 +82,7 @@ void socket_release_all(struct engine *e, const char *why)
 static void send_connect_error(struct engine *e, struct slice nsp,
 			       const struct refusal *why)
 {
-	struct socketio_packet p = {.type = SOCKETIO_CONNECT_ERROR,
-				    .nsp = nsp};
+	struct socketio_packet p = {.type = SOCKETIO_CONNECT_ERROR, .nsp = nsp};
 	struct buf json;
 
 	buf_init(&json, BUF_UNLIMITED);
@@ -104,8 +103,8 @@ static void add_socket(struct engine *e, struct session *s)
 	char json[SESSION_ID_CHARS + 16];
 	int n = snprintf(json, sizeof(json), "{\"sid\":\"%s\"}", s->id);
 
-	e->sockets = xrealloc(e->sockets, (e->socket_count + 1) *
-						  sizeof(struct session *));
+	e->sockets = xrealloc(e->sockets,
+			      (e->socket_count + 1) * sizeof(struct session *));
 	e->sockets[e->socket_count++] = s;
 	timer_cancel(&e->connect);
 	p.data = slice_of(json, (size_t)n);
@@ -115,9 +114,8 @@ static void add_socket(struct engine *e, struct session *s)
 static void connect_socket(struct engine *e, const struct socketio_packet *p)
 {
 	struct hub *hub = e->transport.hub;
-	struct connect_info info = {.nsp = p->nsp,
-				    .auth = p->data,
-				    .address = e->address};
+	struct connect_info info = {
+		.nsp = p->nsp, .auth = p->data, .address = e->address};
 	struct refusal why = {"Invalid namespace", NULL};
 	struct session *s;
 
@@ -196,8 +194,7 @@ static void run_event(struct engine *e, struct session *s,
 	buf_release(&scratch);
 }
 
-static void start_assembly(struct engine *e, struct slice text,
-			   unsigned wanted)
+static void start_assembly(struct engine *e, struct slice text, unsigned wanted)
 {
 	struct socket_assembly *a = xcalloc(1, sizeof(*a));
 
@@ -266,8 +263,8 @@ static void finish_assembly(struct engine *e)
 	size_t start = 0;
 
 	for (unsigned i = 0; i < a->count; i++) {
-		attachments[i] = slice_of(a->bytes.data + start,
-					  a->ends[i] - start);
+		attachments[i] =
+			slice_of(a->bytes.data + start, a->ends[i] - start);
 		start = a->ends[i];
 	}
 	e->assembly = NULL;

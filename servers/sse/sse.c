@@ -133,8 +133,7 @@ static void on_writable(struct conn *conn)
 static void on_gone(struct conn *conn, enum err why)
 {
 	(void)why;
-	end(container_of(conn, struct sse_connection, conn),
-	    "transport close");
+	end(container_of(conn, struct sse_connection, conn), "transport close");
 }
 
 static const struct conn_ops conn_ops = {
@@ -319,8 +318,8 @@ static void on_stream(struct http_request *r, void *arg)
 static void on_command(struct http_request *r, void *arg)
 {
 	struct sse_backend *b = arg;
-	struct slice sid = slice_after(http_request_path(r),
-				       sizeof(SID_PREFIX) - 1);
+	struct slice sid =
+		slice_after(http_request_path(r), sizeof(SID_PREFIX) - 1);
 	struct sse_connection *c = map_get(&b->by_sid, sid);
 	struct buf answer;
 	unsigned status = 200;
@@ -350,14 +349,13 @@ static void add_routes(struct sse_backend *b)
 					      .methods = HTTP_GET | HTTP_HEAD,
 					      .handle = on_stream,
 					      .arg = b});
-	http_route(http,
-		   &(struct http_route){
-			   .path = SID_PREFIX,
-			   .prefix = true,
-			   .methods = HTTP_POST,
-			   .max_body = b->base.env.options->max_payload,
-			   .handle = on_command,
-			   .arg = b});
+	http_route(http, &(struct http_route){
+				 .path = SID_PREFIX,
+				 .prefix = true,
+				 .methods = HTTP_POST,
+				 .max_body = b->base.env.options->max_payload,
+				 .handle = on_command,
+				 .arg = b});
 }
 
 static struct backend *sse_start(const struct backend_env *env)
