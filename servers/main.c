@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "servers/base/log.h"
 #include "servers/base/opt.h"
@@ -106,7 +107,7 @@ static const struct command_line defaults = {
 			.ping_interval = 25000,
 			.ping_timeout = 20000,
 			.max_payload = 1000000,
-			.max_chunked = 67108864,
+			.max_chunked = 16777216,
 			.upgrade_timeout = 10000,
 			.connect_timeout = 45000,
 			.close_timeout = 5000,
@@ -115,7 +116,7 @@ static const struct command_line defaults = {
 			.body_timeout = 30000,
 			.idle_timeout = 75000,
 			.slow = "disconnect",
-			.queue_bytes = 1048576,
+			.queue_bytes = 4194304,
 			.queue_messages = 1024,
 			.history_messages = 256,
 			.history_bytes = 1048576,
@@ -152,7 +153,9 @@ static int serve(const struct server_options *o)
 		return usage(message);
 	if (e != ERR_OK)
 		return 1;
-	printf("listening on http://%s:%d\n", o->host, server_port(server));
+	printf(strchr(o->host, ':') ? "listening on http://[%s]:%d\n"
+				    : "listening on http://%s:%d\n",
+	       o->host, server_port(server));
 	fflush(stdout);
 	e = server_run(server);
 	server_free(server);

@@ -195,6 +195,25 @@ static enum err choose_origins(struct server *s, const char *list,
 	return ERR_USAGE;
 }
 
+/* It may not hide, or be hidden by, another endpoint. */
+static enum err check_ws_path(const char *path, char *message, size_t size)
+{
+	static const char *const taken[] = {
+		"/sse",	  "/sse/",    "/publish", "/socket.io/",
+		"/stats", "/healthz", "/readyz",
+	};
+	bool ok = path[0] == '/' && !strpbrk(path, "?#% ");
+
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+		ok = ok && strncmp(path, taken[i], strlen(taken[i])) != 0;
+	if (ok)
+		return ERR_OK;
+	snprintf(message, size,
+		 "--ws-path: expected a path of its own as /ws, got \"%s\"",
+		 path);
+	return ERR_USAGE;
+}
+
 /* Raises the soft limit to the hard one; returns how many may connect. */
 static uint64_t descriptor_limit(void)
 {
@@ -349,6 +368,7 @@ enum err server_new(const struct server_options *o, char *message,
 	    choose_transports(o->transports, &s->backend_options, message,
 			      message_size) ||
 	    choose_app(o->app, &app, message, message_size) ||
+	    check_ws_path(o->ws_path, message, message_size) ||
 	    choose_slow(o->slow, &slow, message, message_size) ||
 	    choose_namespaces(s, o->namespaces, message, message_size) ||
 	    choose_origins(s, o->origins, message, message_size))

@@ -323,6 +323,17 @@ describe("sse options", () => {
     });
   });
 
+  for (const id of ["a%0Ab", "a%0D", "x%FFy", "x".repeat(65), ""])
+    test(`an id that we cannot have given, ${id.slice(0, 8)}, is told as a gap`, async () => {
+      const room = freshRoom();
+      await server.publish(room, "1");
+      await withStream(`?room=${room}&lastEventId=${id}`, {}, async (s) => {
+        assert.equal((await s.nextObject()).type, "gap");
+        await server.publish(room, "2");
+        assert.equal((await s.nextObject()).seq, 2);
+      });
+    });
+
   test("what the history no longer holds is told as a gap", async () => {
     await withServer(["--history-messages", "3"], async (server) => {
       const first = await Stream.open(server, "?room=a");

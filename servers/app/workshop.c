@@ -12,6 +12,8 @@
 #include "servers/wire/json.h"
 #include "servers/wire/socketio.h"
 
+#define USER_ID_MAX 255 /* bytes of its JSON */
+
 /* What the app keeps of a session: two JSON values in one allocation. */
 struct guest {
 	struct slice user_id; /* auth.userId, or the session's id */
@@ -32,6 +34,15 @@ static struct guest *guest_of(const struct session *s)
 
 /* Connecting */
 
+/* It is copied into every event: a short string or a number. */
+static bool is_user_id(struct slice value)
+{
+	enum json_type type = json_type(value);
+
+	return value.n <= USER_ID_MAX &&
+	       (type == JSON_STRING || type == JSON_NUMBER);
+}
+
 static void workshop_connect(struct hub *hub, struct session *s,
 			     const struct connect_info *info)
 {
@@ -43,7 +54,7 @@ static void workshop_connect(struct hub *hub, struct session *s,
 	(void)hub;
 	buf_init(&b, BUF_UNLIMITED);
 	if (info->auth.n > 0 && json_member(info->auth, "userId", &user_id) &&
-	    json_type(user_id) != JSON_NULL)
+	    is_user_id(user_id))
 		must(buf_add_slice(&b, user_id));
 	else
 		must(json_add_string(&b, session_id(s)));

@@ -23,7 +23,7 @@ struct backend_options {
 	uint64_t ping_interval_ms;   /* 25000 */
 	uint64_t ping_timeout_ms;    /* 20000 */
 	uint64_t max_payload;	     /* 1000000: one message from a client */
-	uint64_t max_chunked;	     /* 64 MiB: one sent in chunks */
+	uint64_t max_chunked;	     /* 16 MiB: one sent in chunks */
 	uint64_t upgrade_timeout_ms; /* 10000 */
 	uint64_t connect_timeout_ms; /* 45000 */
 	uint64_t close_timeout_ms;   /* 5000: for the peer's close frame */

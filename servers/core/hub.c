@@ -15,7 +15,7 @@
 #define HUB_FLUSH_STRIDE 32
 
 const struct hub_options hub_defaults = {
-	.queue = {.messages = 2048, .bytes = 2 * 1024 * 1024},
+	.queue = {.messages = 1024, .bytes = 4 * 1024 * 1024},
 	.slow = SLOW_DISCONNECT,
 	.history = {.history_messages = 256, .history_bytes = 256 * 1024},
 	.room_retention_ms = 120000,

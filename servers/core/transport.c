@@ -34,13 +34,32 @@ void transport_mark_dirty(struct transport *t)
 	hub_wake(t->hub);
 }
 
+/*
+ * A queue may fill within one tick because much came in, not because its
+ * reader is slow: what it holds is offered to the peer before m is judged.
+ */
+static bool transport_make_room(struct transport *t, struct msg *m)
+{
+	if (t->kicked || t->making_room)
+		return false;
+	t->making_room = true;
+	t->ops->flush(t);
+	t->making_room = false;
+	return !t->kicked &&
+	       outq_push(&t->q, &t->hub->options.queue, m) == ERR_OK;
+}
+
 /* m found no place in the queue. */
 static void transport_overflow(struct transport *t, struct msg *m)
 {
 	const struct hub_options *o = &t->hub->options;
 	enum err e = ERR_LIMIT;
 
-	if (!msg_droppable(m) || (m->flags & MSG_VOLATILE))
+	if (transport_make_room(t, m))
+		e = ERR_OK;
+	else if (t->kicked)
+		return;
+	else if (!msg_droppable(m) || (m->flags & MSG_VOLATILE))
 		t->stats->dropped++;
 	else
 		e = slow_push(&t->q, &o->queue, o->slow, t->reordered, m,

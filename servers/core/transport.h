@@ -65,6 +65,7 @@ struct transport {
 	bool kicked;	/* takes no more messages, but one that closes */
 	bool closing;	/* a message with MSG_CLOSES is queued: nothing more */
 	bool reordered; /* a resume put old messages behind newer ones */
+	bool making_room; /* flushed out of turn, for a message to fit */
 };
 
 /* Life cycle */

@@ -292,6 +292,24 @@ Test(core, kicked_transport_takes_only_its_last_message)
 	fixture_release(&f);
 }
 
+/* Guards against taking much input in one tick for a slow reader. */
+Test(core, a_burst_within_a_tick_does_not_kick_who_reads)
+{
+	struct fixture f;
+	struct hub_options o = hub_defaults;
+
+	fixture_init(&f);
+	o.queue.messages = 3;
+	f.node.hub->options = o;
+	for (int i = 0; i < 100; i++)
+		send_text(&f, "a", 0);
+	cr_assert_eq(f.fake.kicks, 0);
+	fake_node_tick(&f.node, 1);
+	cr_assert_eq(f.fake.frames, 100);
+	cr_assert_eq(f.fake.stats.dropped, 0);
+	fixture_release(&f);
+}
+
 Test(core, flood_of_answers_kicks)
 {
 	struct fixture f;
@@ -300,6 +318,7 @@ Test(core, flood_of_answers_kicks)
 	fixture_init(&f);
 	o.queue.messages = 3;
 	f.node.hub->options = o;
+	fake_set_writable(&f.fake, false);
 	for (int i = 0; i < 6; i++)
 		send_text(&f, "pong", 0);
 	cr_assert_eq(f.fake.kicks, 0);

@@ -9,6 +9,7 @@
 #include "servers/base/utf8.h"
 #include "servers/core/hub.h"
 #include "servers/dialect/dialect.h"
+#include "servers/dialect/subscription.h"
 #include "servers/wire/json.h"
 
 #define JSON_TYPE "application/json"
@@ -25,9 +26,6 @@ static void publish(struct http_request *r, struct hub *hub,
 		n = snprintf(body, sizeof(body), "{\"seq\":%llu}",
 			     (unsigned long long)seq);
 		http_respond(r, 200, JSON_TYPE, slice_of(body, (size_t)n));
-		break;
-	case ERR_NOTFOUND:
-		http_respond_error(r, 404, "no such namespace");
 		break;
 	case ERR_LIMIT:
 		http_respond_error(r, 503, "the limit of rooms is reached");
@@ -48,6 +46,8 @@ static void handle_publish(struct http_request *r, void *arg)
 				.data = http_request_body(r)};
 	struct buf quoted;
 
+	if (!subscription_admit(r, hub))
+		return;
 	if (!http_request_query(r, "room", &p.room)) {
 		http_respond_error(r, 400, "the query needs room=NAME");
 		return;

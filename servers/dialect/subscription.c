@@ -85,21 +85,28 @@ static bool refuse(struct http_request *r, enum err e,
 	return false;
 }
 
-bool subscription_read(struct subscription *out, struct hub *hub,
-		       struct http_request *r)
+bool subscription_admit(struct http_request *r, struct hub *hub)
 {
 	struct refusal why = {0};
 	struct connect_info info = {.nsp = dialect_nsp(r),
-				    .address = http_request_address(r)};
-	const char *wrong;
+				    .address = http_request_address(r),
+				    .objects = true};
 	enum err e = hub_admit(hub, &info, &why);
 
-	if (e != ERR_OK)
-		return refuse(r, e, &why);
+	return e == ERR_OK || refuse(r, e, &why);
+}
+
+bool subscription_read(struct subscription *out, struct hub *hub,
+		       struct http_request *r)
+{
+	const char *wrong;
+
+	if (!subscription_admit(r, hub))
+		return false;
 	*out = (struct subscription){0};
 	buf_init(&out->names, BUF_UNLIMITED);
-	add_name(out, info.nsp);
-	add_name(out, info.address);
+	add_name(out, dialect_nsp(r));
+	add_name(out, http_request_address(r));
 	wrong = read_rooms(out, hub, r);
 	if (!wrong)
 		return true;

@@ -19,6 +19,11 @@ struct subscription {
 };
 
 /*
+ * Asks the hub whether the client may use the namespace of its query. False:
+ * the request is answered (400, 403 or 404).
+ */
+bool subscription_admit(struct http_request *r, struct hub *hub);
+/*
  * Reads the query and asks the hub whether the client may connect. False: the
  * request is answered (400, 403 or 404) and `out` holds nothing.
  */

@@ -134,7 +134,7 @@ void answer_error(struct http_request *r, unsigned status, const char *text,
 void http_respond_error(struct http_request *r, unsigned status,
 			const char *text)
 {
-	answer_error(r, status, text, false, NULL, NULL);
+	answer_error(r, status, text, true, NULL, NULL);
 }
 
 void answer_options(struct http_request *r, unsigned allow)

@@ -67,7 +67,8 @@ static void on_request(struct http_request *r, void *arg)
 	struct slice transport, sid;
 	struct engine *e;
 
-	if (!http_request_query(r, "transport", &transport) ||
+	if (!b->base.env.options->transport_polling ||
+	    !http_request_query(r, "transport", &transport) ||
 	    !slice_is(transport, "polling")) {
 		refuse(r, UNKNOWN_TRANSPORT);
 		return;

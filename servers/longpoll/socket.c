@@ -8,6 +8,9 @@
 #include "servers/wire/json.h"
 #include "servers/wire/socketio.h"
 
+/* Namespaces of one connection. */
+#define SOCKETS_MAX 64
+
 /*
  * A binary event whose attachments are still to come. It is bounded by ten
  * attachments and the payload limit of all of them together.
@@ -118,8 +121,13 @@ static void connect_socket(struct engine *e, const struct socketio_packet *p)
 		.nsp = p->nsp, .auth = p->data, .address = e->address};
 	struct refusal why = {"Invalid namespace", NULL};
 	struct session *s;
+	enum err err = ERR_LIMIT;
 
-	if (hub_connect(hub, &info, &e->transport, &why, &s) == ERR_OK)
+	if (e->socket_count < SOCKETS_MAX)
+		err = hub_connect(hub, &info, &e->transport, &why, &s);
+	else
+		why.message = "Too many namespaces";
+	if (err == ERR_OK)
 		add_socket(e, s);
 	else
 		send_connect_error(e, p->nsp, &why);

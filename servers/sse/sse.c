@@ -14,6 +14,7 @@
 #include "servers/wire/sse.h"
 
 #define SID_PREFIX "/sse/"
+#define LAST_ID_MAX 64
 #define EVENT_STREAM "text/event-stream"
 #define JSON_TYPE "application/json"
 
@@ -159,8 +160,9 @@ static void beat(struct timer *timer)
 struct sse_pending {
 	struct sse_backend *backend;
 	struct subscription subscription;
-	struct buf head; /* response head and retry:, sent first */
-	struct slice last_id;
+	struct buf head;      /* response head and retry:, sent first */
+	struct slice last_id; /* empty: none that we could have given */
+	bool resumes;
 };
 
 static void send_welcome(struct sse_connection *c, struct slice last_id)
@@ -185,7 +187,7 @@ static void send_welcome(struct sse_connection *c, struct slice last_id)
 /* Cuts "<epoch>-<position>"; anything else is an id of an unknown life. */
 static struct slice parse_id(struct slice id, uint64_t *position)
 {
-	const char *dash = memchr(id.p, '-', id.n);
+	const char *dash = id.n > 0 ? memchr(id.p, '-', id.n) : NULL;
 	char digits[24] = "";
 	char *rest;
 	size_t n;
@@ -264,7 +266,7 @@ static void open_connection(struct sse_pending *p, int fd)
 	random_id(c->sid, SESSION_SID_CHARS);
 	map_put(&b->by_sid, sid_of(c), c);
 	send_welcome(c, p->last_id);
-	if (p->last_id.n > 0)
+	if (p->resumes)
 		resume(c, &p->subscription, p->last_id);
 	else
 		join_rooms(c, &p->subscription);
@@ -290,6 +292,24 @@ static void write_head(struct buf *head, struct http_request *r,
 	CHECK(sse_add_retry(head, (unsigned)retry_ms) == ERR_OK);
 }
 
+/*
+ * The id to resume from. One that we cannot have given is as good as one of an
+ * unknown life: the client is told of the gap, and gets an id of ours.
+ */
+static void read_last_id(struct sse_pending *p, const struct http_request *r)
+{
+	struct slice id;
+
+	p->resumes = http_request_header(r, "Last-Event-ID", &id) ||
+		     http_request_query(r, "lastEventId", &id);
+	if (!p->resumes || id.n > LAST_ID_MAX)
+		return;
+	for (size_t i = 0; i < id.n; i++)
+		if (id.p[i] <= ' ' || id.p[i] > '~')
+			return;
+	p->last_id = id;
+}
+
 static void on_stream(struct http_request *r, void *arg)
 {
 	struct sse_backend *b = arg;
@@ -305,8 +325,7 @@ static void on_stream(struct http_request *r, void *arg)
 	}
 	if (!subscription_read(&p.subscription, b->base.env.hub, r))
 		return;
-	if (!http_request_header(r, "Last-Event-ID", &p.last_id))
-		http_request_query(r, "lastEventId", &p.last_id);
+	read_last_id(&p, r);
 	buf_init(&p.head, BUF_UNLIMITED);
 	write_head(&p.head, r, b->base.env.options->retry_ms);
 	http_adopt(r, false, NULL, 0, on_adopted, &p);
