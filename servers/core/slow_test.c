@@ -252,7 +252,7 @@ Test(core, slow_each_room_has_its_gap)
 Test(core, slow_gaps_of_many_rooms_are_bounded)
 {
 	struct fixture f;
-	char name[8];
+	char name[16];
 
 	fixture_init(&f, SLOW_DROP_OLDEST, 8, FORMAT_WS);
 	for (int i = 0; i < 40; i++) {
