@@ -41,6 +41,8 @@ static const struct opt table[] = {
 	     namespaces),
 	TEXT("transports", "LIST", "what Engine.IO offers: polling,websocket",
 	     transports),
+	TEXT("cookie", "NAME", "tell Engine.IO's session id in a cookie (none)",
+	     cookie),
 	TEXT("ws-path", "PATH", "where raw WebSocket lives", ws_path),
 	OPT_FLAG("deflate", "compress WebSocket messages (permessage-deflate)",
 		 struct command_line, S(deflate)),
@@ -81,6 +83,9 @@ static const struct opt table[] = {
 	BYTES("history-bytes", "kept per room for resume", history_bytes),
 	MS("room-retention",
 	   "how long a room without members keeps its history", room_retention),
+	OPT_INT("recovery-window", "MS",
+		"how long a Socket.IO session can be recovered; 0: not", 0,
+		MS_MAX, struct command_line, S(recovery_window)),
 	COUNT("max-rooms", "rooms in all namespaces", 1, max_rooms),
 	COUNT("max-rooms-per-session", "rooms one session may be in", 1,
 	      max_rooms_per_session),
@@ -94,39 +99,13 @@ static const struct opt table[] = {
 	OPT_END,
 };
 
-static const struct command_line defaults = {
-	.server =
-		{
-			.backends = "ws,longpoll,sse",
-			.transports = "polling,websocket",
-			.app = "relay",
-			.host = "127.0.0.1",
-			.ws_path = "/ws",
-			.fragment = 65536,
-			.port = 8080,
-			.ping_interval = 25000,
-			.ping_timeout = 20000,
-			.max_payload = 1000000,
-			.max_chunked = 16777216,
-			.upgrade_timeout = 10000,
-			.connect_timeout = 45000,
-			.close_timeout = 5000,
-			.retry = 2000,
-			.head_timeout = 10000,
-			.body_timeout = 30000,
-			.idle_timeout = 75000,
-			.slow = "disconnect",
-			.queue_bytes = 4194304,
-			.queue_messages = 1024,
-			.history_messages = 256,
-			.history_bytes = 1048576,
-			.room_retention = 120000,
-			.max_rooms = 100000,
-			.max_rooms_per_session = 1024,
-			.drain_timeout = 5000,
-		},
-	.log_level = "warn",
-};
+static struct command_line defaults(void)
+{
+	struct command_line line = {.log_level = "warn"};
+
+	server_defaults(&line.server);
+	return line;
+}
 
 static int usage(const char *message)
 {
@@ -136,10 +115,12 @@ static int usage(const char *message)
 
 static int help(void)
 {
+	const struct command_line line = defaults();
+
 	puts("Usage: pushmark-server [OPTION]...\n"
 	     "Serves WebSocket, Socket.IO with long polling, and Server-Sent "
 	     "Events on one port.\n");
-	opt_help(table, &defaults, stdout);
+	opt_help(table, &line, stdout);
 	return 0;
 }
 
@@ -162,9 +143,9 @@ static int serve(const struct server_options *o)
 	return e == ERR_OK ? 0 : 1;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	struct command_line line = defaults;
+	struct command_line line = defaults();
 	struct opt_list operands = {0};
 	enum log_level level;
 	char message[256];
@@ -188,4 +169,9 @@ int main(int argc, char **argv)
 			     "debug");
 	log_set_level(level);
 	return serve(&line.server);
+}
+
+int main(int argc, char **argv)
+{
+	return opt_finish("pushmark-server", stdout, run(argc, argv));
 }

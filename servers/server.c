@@ -19,8 +19,10 @@
 #include "servers/dialect/dialect.h"
 #include "servers/http/http.h"
 #include "servers/http/status.h"
+#include "servers/lab.h"
 #include "servers/longpoll/longpoll.h"
 #include "servers/sse/sse.h"
+#include "servers/wire/http1.h"
 #include "servers/ws/ws.h"
 
 /* The registry. */
@@ -33,8 +35,6 @@ static const struct app_ops *const all_apps[] = {&app_relay, &app_workshop,
 						 &app_echo};
 
 #define BACKEND_COUNT ARRAY_SIZE(all_backends)
-/* Descriptors that are not connections: epoll, timers, log, the reserve. */
-#define DESCRIPTORS_KEPT 64
 #define NAMES_MAX 64
 /* While draining, how often to look whether everyone has gone. */
 #define DRAIN_POLL_MS 10
@@ -199,8 +199,8 @@ static enum err choose_origins(struct server *s, const char *list,
 static enum err check_ws_path(const char *path, char *message, size_t size)
 {
 	static const char *const taken[] = {
-		"/sse",	  "/sse/",    "/publish", "/socket.io/",
-		"/stats", "/healthz", "/readyz",
+		"/sse",	       "/sse/",	 "/publish", "/socket.io/",
+		"/engine.io/", "/stats", "/healthz", "/readyz",
 	};
 	bool ok = path[0] == '/' && !strpbrk(path, "?#% ");
 
@@ -214,20 +214,26 @@ static enum err check_ws_path(const char *path, char *message, size_t size)
 	return ERR_USAGE;
 }
 
-/* Raises the soft limit to the hard one; returns how many may connect. */
-static uint64_t descriptor_limit(void)
+/* A cookie's name is a token (RFC 6265 section 4.1.1). */
+static enum err check_cookie(const char *name, char *message, size_t size)
+{
+	if (!name || http1_is_token(slice_str(name)))
+		return ERR_OK;
+	snprintf(message, size, "--cookie: expected a name as io, got \"%s\"",
+		 name);
+	return ERR_USAGE;
+}
+
+/* As many connections as the system permits; the front counts them. */
+static void raise_descriptor_limit(void)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return 1024 - DESCRIPTORS_KEPT;
+		return;
 	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 &&
-	    getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return 1024 - DESCRIPTORS_KEPT;
-	return limit.rlim_cur > (rlim_t)2 * DESCRIPTORS_KEPT
-		       ? limit.rlim_cur - DESCRIPTORS_KEPT
-		       : DESCRIPTORS_KEPT;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_warn("server", "cannot raise the limit of descriptors");
 }
 
 static void fill_backend_options(const struct server_options *o,
@@ -242,6 +248,7 @@ static void fill_backend_options(const struct server_options *o,
 	b->close_timeout_ms = (uint64_t)o->close_timeout;
 	b->retry_ms = (uint64_t)o->retry;
 	b->ws_path = o->ws_path;
+	b->cookie = o->cookie;
 	b->deflate = o->deflate;
 }
 
@@ -250,17 +257,14 @@ static enum err start_http(struct server *s, const struct server_options *o)
 	struct http_options h = {
 		.host = o->host,
 		.port = (int)o->port,
-		.max_connections = o->max_connections > 0
-					   ? (uint64_t)o->max_connections
-					   : descriptor_limit(),
+		.max_connections = (uint64_t)o->max_connections,
 		.head_timeout_ms = (uint64_t)o->head_timeout,
 		.body_timeout_ms = (uint64_t)o->body_timeout,
 		.idle_timeout_ms = (uint64_t)o->idle_timeout,
 		.origins = s->origin_list ? s->origins : NULL,
 	};
 
-	if (o->max_connections > 0)
-		(void)descriptor_limit(); /* raises it all the same */
+	raise_descriptor_limit();
 	return http_new(s->loop, &h, &s->http);
 }
 
@@ -289,6 +293,7 @@ static void start_hub(struct server *s, const struct server_options *o,
 		.history = {.history_messages = (uint32_t)o->history_messages,
 			    .history_bytes = (uint64_t)o->history_bytes},
 		.room_retention_ms = (uint64_t)o->room_retention,
+		.recovery_window_ms = (uint64_t)o->recovery_window,
 		.max_rooms = (uint32_t)o->max_rooms,
 		.max_rooms_per_session = (uint32_t)o->max_rooms_per_session,
 		.fragment = (size_t)o->fragment,
@@ -318,6 +323,7 @@ static void start_backends(struct server *s, const bool chosen[BACKEND_COUNT])
 				    .backend_count = s->backend_count,
 				    .started_ms = loop_now_ms(s->loop)};
 	status_routes(&s->status);
+	lab_routes(s->http);
 }
 
 static void on_signal(struct loop_fd *f, uint32_t events)
@@ -369,6 +375,7 @@ enum err server_new(const struct server_options *o, char *message,
 			      message_size) ||
 	    choose_app(o->app, &app, message, message_size) ||
 	    check_ws_path(o->ws_path, message, message_size) ||
+	    check_cookie(o->cookie, message, message_size) ||
 	    choose_slow(o->slow, &slow, message, message_size) ||
 	    choose_namespaces(s, o->namespaces, message, message_size) ||
 	    choose_origins(s, o->origins, message, message_size))
@@ -409,8 +416,8 @@ static bool all_gone(const struct server *s)
 }
 
 /*
- * Tells the clients, then gives the queues until the deadline to leave; a
- * second signal cuts that short.
+ * Tells the clients, then gives the queues, and the requests that have begun,
+ * until the deadline to leave; a second signal cuts that short.
  */
 static enum err drain(struct server *s)
 {
@@ -422,9 +429,11 @@ static enum err drain(struct server *s)
 	http_drain(s->http);
 	for (size_t i = 0; i < s->backend_count; i++)
 		s->backends[i]->ops->drain(s->backends[i]);
-	while (e == ERR_OK && !all_gone(s) && s->signals_seen < 2 &&
-	       clock_ms(clock) < deadline)
+	/* At least one tick for what had come when the signal did. */
+	do {
 		e = loop_tick(s->loop, DRAIN_POLL_MS);
+	} while (e == ERR_OK && (!all_gone(s) || http_busy(s->http)) &&
+		 s->signals_seen < 2 && clock_ms(clock) < deadline);
 	return e;
 }
 

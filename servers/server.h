@@ -20,6 +20,7 @@ struct server_options {
 	const char *host;
 	const char *ws_path;
 	const char *origins; /* comma-separated; NULL: any */
+	const char *cookie;  /* of Engine.IO, a name; NULL: none */
 	bool deflate;
 	int64_t fragment;
 	int64_t port;
@@ -30,9 +31,13 @@ struct server_options {
 	const char *slow; /* the policy's name */
 	int64_t queue_bytes, queue_messages;
 	int64_t history_messages, history_bytes, room_retention;
+	int64_t recovery_window; /* 0: off */
 	int64_t max_rooms, max_rooms_per_session;
 	int64_t drain_timeout;
 };
+
+/* What they are when nothing is given. */
+void server_defaults(struct server_options *o);
 
 struct server;
 

@@ -6,6 +6,7 @@
 #include "servers/core/command.h"
 #include "servers/core/hub.h"
 #include "servers/wire/json.h"
+#include "servers/wire/placeholder.h"
 
 #define PUBLISH_ARGS 4 /* room, event, data, options */
 
@@ -36,19 +37,40 @@ static void relay_membership(struct session *s, enum command_type type,
 	buf_release(&scratch);
 }
 
-/* The data argument: JSON, or the one attachment that stands in its place. */
+/*
+ * The data argument: JSON, perhaps with attachments in it, or the one
+ * attachment that stands in its place, which is published as bytes.
+ */
 static void set_data(struct command *c, struct slice value,
 		     const struct app_event *e)
 {
-	struct slice placeholder;
+	struct placeholders found;
 
 	c->data = value;
-	if (e->attachment_count == 1 &&
-	    json_member(value, "_placeholder", &placeholder) &&
-	    json_type(placeholder) == JSON_TRUE) {
-		c->data = e->attachments[0];
+	if (!e->attachment_count ||
+	    placeholders_find(value, e->attachment_count, &found) != ERR_OK ||
+	    !found.count)
+		return;
+	if (found.count == 1 && found.at[0].start == 0 &&
+	    found.at[0].end == value.n) {
+		c->data = e->attachments[found.at[0].num];
 		c->binary = true;
+		return;
 	}
+	c->attachments = e->attachments;
+	c->attachment_count = e->attachment_count;
+}
+
+/* The options argument; false when it has a wrong one. */
+static bool set_options(struct command *c, struct slice options)
+{
+	struct slice timeout;
+
+	c->exclude_self = !args_bool(options, "self", true);
+	c->is_volatile = args_bool(options, "volatile", false);
+	c->asks = json_member(options, "ackTimeout", &timeout) &&
+		  json_type(timeout) != JSON_NULL;
+	return !c->asks || json_u64(timeout, &c->ack_timeout_ms);
 }
 
 static void relay_publish(struct session *s, const struct app_event *e,
@@ -69,14 +91,23 @@ static void relay_publish(struct session *s, const struct app_event *e,
 	}
 	if (count > 2)
 		set_data(&c, args[2], e);
-	if (count > 3) {
-		c.exclude_self = !args_bool(args[3], "self", true);
-		c.is_volatile = args_bool(args[3], "volatile", false);
+	if (count > 3 && !set_options(&c, args[3])) {
+		reply_send(reply, ERR_PROTO,
+			   SLICE("\"ackTimeout\" must be an integer of "
+				 "milliseconds"));
+		goto out;
 	}
 	command_run(s, &c, reply);
 out:
 	buf_release(&room);
 	buf_release(&event);
+}
+
+/* So that a client can see what the server's own disconnect is like. */
+static void relay_end(struct session *s, struct reply *reply)
+{
+	reply_send(reply, ERR_OK, SLICE("null"));
+	hub_expel(s);
 }
 
 static void relay_event(struct hub *hub, struct session *s,
@@ -96,10 +127,12 @@ static void relay_event(struct hub *hub, struct session *s,
 		relay_membership(s, COMMAND_LEAVE, e->args, reply);
 	else if (slice_is(e->name, "publish"))
 		relay_publish(s, e, reply);
+	else if (slice_is(e->name, "bye"))
+		relay_end(s, reply);
 	else
 		reply_send(reply, ERR_PROTO,
-			   SLICE("unknown event: expected join, leave or "
-				 "publish"));
+			   SLICE("unknown event: expected join, leave, "
+				 "publish or bye"));
 }
 
 const struct app_ops app_relay = {

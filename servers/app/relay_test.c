@@ -125,6 +125,67 @@ Test(relay, a_binary_argument_is_published_as_bytes)
 	teardown(&f);
 }
 
+Test(relay, bytes_among_other_data)
+{
+	struct slice bytes[] = {SLICE("\x01\x02"), SLICE("\xff")};
+	struct app_event e = {.name = SLICE("publish"),
+			      .args = SLICE("\"r\",\"e\",[{\"_placeholder\":"
+					    "true,\"num\":1},1.0]"),
+			      .attachments = bytes,
+			      .attachment_count = 2};
+	struct fixture f;
+	struct fake raw;
+	struct session *s;
+
+	setup(&f);
+	fake_init(&raw, f.node.hub, FORMAT_WS);
+	s = fake_connect(&raw, "/");
+	cr_assert_eq(hub_join(s, SLICE("r")), ERR_OK);
+	emit(&f, "join", "\"r\"", ERR_OK);
+	fake_reply_init(&f.reply);
+	app_relay.on_event(f.node.hub, f.session, &e, &f.reply.reply);
+	cr_assert_eq(f.reply.status, ERR_OK);
+	fake_node_tick(&f.node, 1);
+	cr_assert(fake_wrote(&f.peer, "452-[\"e\",[{\"_placeholder\":true,"
+				      "\"num\":1},1.0],"));
+	cr_assert(fake_wrote(&f.peer, "\x1e"
+				      "bAQI=\x1e"
+				      "b/w=="));
+	cr_assert(fake_wrote(&raw, "\"data\":[{\"base64\":\"/w==\"},1.0]"));
+	hub_disconnect(s, "end");
+	fake_release(&raw);
+	teardown(&f);
+}
+
+Test(relay, a_session_that_is_to_end)
+{
+	struct fixture f;
+
+	setup(&f);
+	cr_assert_str_eq(emit(&f, "bye", "", ERR_OK), "null");
+	cr_assert_eq(f.peer.kicks, 1);
+	cr_assert_eq(f.peer.why, KICK_REFUSED);
+	teardown(&f);
+}
+
+Test(relay, asking_the_room)
+{
+	struct fixture f;
+
+	setup(&f);
+	emit(&f, "join", "\"r\"", ERR_OK);
+	cr_assert_str_eq(emit(&f, "publish",
+			      "\"r\",\"e\",1,{\"self\":false,"
+			      "\"ackTimeout\":50}",
+			      ERR_OK),
+			 "{\"seq\":1,\"acks\":[],\"missing\":0}");
+	emit(&f, "publish", "\"r\",\"e\",1,{\"ackTimeout\":null}", ERR_OK);
+	emit(&f, "publish", "\"r\",\"e\",1,{\"ackTimeout\":-1}", ERR_PROTO);
+	emit(&f, "publish", "\"r\",\"e\",1,{\"ackTimeout\":3600001}",
+	     ERR_USAGE);
+	teardown(&f);
+}
+
 Test(relay, private_wants_auth)
 {
 	struct fake_node n;

@@ -10,6 +10,7 @@
 #include "servers/core/hub.h"
 #include "servers/wire/envelope.h"
 #include "servers/wire/json.h"
+#include "servers/wire/placeholder.h"
 #include "servers/wire/socketio.h"
 
 #define USER_ID_MAX 255 /* bytes of its JSON */
@@ -19,6 +20,8 @@ struct guest {
 	struct slice user_id; /* auth.userId, or the session's id */
 	struct slice address; /* quoted */
 	bool says_goodbye;    /* raw clients do; Socket.IO's do not */
+	/* The one that is being handled: what is made of it may be binary. */
+	const struct app_event *event;
 	char text[];
 };
 
@@ -62,12 +65,23 @@ static void workshop_connect(struct hub *hub, struct session *s,
 	must(json_add_string(&b, info->address));
 	g = xmalloc(sizeof(*g) + b.len);
 	g->says_goodbye = info->objects;
+	g->event = NULL;
 	memcpy(g->text, b.data, b.len);
 	g->user_id = slice_of(g->text, cut);
 	g->address = slice_of(g->text + cut, b.len - cut);
 	buf_release(&b);
 	s->app_state = g;
 	hub_join_lobby(s);
+}
+
+/* Whether `data` holds places for the event's attachments. */
+static bool holds_attachments(const struct app_event *e, struct slice data)
+{
+	struct placeholders found;
+
+	return e && e->attachment_count &&
+	       placeholders_find(data, e->attachment_count, &found) == ERR_OK &&
+	       found.count;
 }
 
 /* Publishing. `room` empty: to everyone in the namespace. */
@@ -83,7 +97,13 @@ static void publish(struct session *s, struct slice room, struct slice event,
 				.from = session_id(s),
 				.except = except,
 				.flags = MSG_BARE | flags};
+	const struct app_event *e = guest_of(s)->event;
 	uint64_t seq;
+
+	if (holds_attachments(e, p.data)) {
+		p.attachments = e->attachments;
+		p.attachment_count = e->attachment_count;
+	}
 
 	/* Names were checked; at the limit of rooms nobody is there to hear. */
 	(void)!hub_publish(s->nsp->hub, &p, &seq);
@@ -324,10 +344,9 @@ static void run_room_event(struct session *s, const struct room_event *r,
 	buf_release(&scratch);
 }
 
-static void workshop_event(struct hub *hub, struct session *s,
-			   const struct app_event *e, struct reply *reply)
+static void handle_event(struct session *s, const struct app_event *e,
+			 struct reply *reply)
 {
-	(void)hub;
 	if (e->object) {
 		pass_object(s, e);
 		reply_send(reply, ERR_OK, (struct slice){0});
@@ -344,6 +363,15 @@ static void workshop_event(struct hub *hub, struct session *s,
 		}
 	}
 	reply_send(reply, ERR_PROTO, SLICE("unknown event"));
+}
+
+static void workshop_event(struct hub *hub, struct session *s,
+			   const struct app_event *e, struct reply *reply)
+{
+	(void)hub;
+	guest_of(s)->event = e;
+	handle_event(s, e, reply);
+	guest_of(s)->event = NULL;
 }
 
 const struct app_ops app_workshop = {

@@ -162,19 +162,60 @@ Test(workshop, a_raw_client_that_leaves_is_told_of)
 
 Test(echo, messages_come_back_as_they_were)
 {
+	struct connect_info info = {.nsp = SLICE("/"), .objects = true};
+	struct refusal why;
 	struct fake_node n;
 	struct fake peer;
 	struct session *s;
 
 	fake_node_init(&n, NULL, &app_echo);
 	fake_init(&peer, n.hub, FORMAT_WS);
-	s = fake_connect(&peer, "/");
+	cr_assert_eq(hub_connect(n.hub, &info, &peer.transport, &why, &s),
+		     ERR_OK);
 	app_echo.on_message(n.hub, s, SLICE("hi"), false);
 	app_echo.on_message(n.hub, s, SLICE("\x01\x02"), true);
 	fake_node_tick(&n, 1);
 	cr_assert_eq(peer.written.len, 8);
 	cr_assert_eq(memcmp(peer.written.data, "\x81\x02hi\x82\x02\x01\x02", 8),
 		     0);
+	hub_disconnect(s, "end");
+	fake_release(&peer);
+	fake_node_release(&n);
+}
+
+Test(echo, socketio_events_come_back)
+{
+	struct slice bytes = SLICE("\x01\x02");
+	struct app_event e = {.name = SLICE("message"),
+			      .args = SLICE("1,{\"_placeholder\":true,"
+					    "\"num\":0}"),
+			      .attachments = &bytes,
+			      .attachment_count = 1};
+	struct fake_reply reply;
+	struct fake_node n;
+	struct fake peer;
+	struct session *s;
+
+	fake_node_init(&n, NULL, &app_echo);
+	fake_init(&peer, n.hub, FORMAT_EIO_POLLING);
+	s = fake_connect(&peer, "/");
+	fake_reply_init(&reply);
+	app_echo.on_event(n.hub, s, &e, &reply.reply);
+	cr_assert_eq(reply.answers, 1);
+	cr_assert_str_eq(reply.body, "");
+	e.name = SLICE("message-with-ack");
+	app_echo.on_event(n.hub, s, &e, &reply.reply);
+	cr_assert_str_eq(reply.body, "1,{\"_placeholder\":true,\"num\":0}");
+	cr_assert(reply.reply.args);
+	cr_assert_eq(reply.reply.attachment_count, 1);
+	e = (struct app_event){.name = SLICE("message")};
+	app_echo.on_event(n.hub, s, &e, &reply.reply);
+	fake_node_tick(&n, 1);
+	cr_assert(fake_wrote(&peer, "42[\"auth\",{}]\x1e"
+				    "451-[\"message-back\",1,"
+				    "{\"_placeholder\":true,\"num\":0}]\x1e"
+				    "bAQI=\x1e"
+				    "42[\"message-back\"]"));
 	hub_disconnect(s, "end");
 	fake_release(&peer);
 	fake_node_release(&n);

@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CONN_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
@@ -72,17 +76,12 @@ static void conn_event(struct loop_fd *f, uint32_t events)
 		if (!loop_dispatching(l, f))
 			return;
 	}
+	c->ended |= (events & EPOLLRDHUP) != 0;
 	if (events & CONN_READABLE) {
 		c->ops->on_readable(c);
 		if (!loop_dispatching(l, f))
 			return;
 	}
-	/*
-	 * Data and the end of the stream may come as one edge: a reader that
-	 * took a short read for all there is gets another look.
-	 */
-	if ((events & (EPOLLRDHUP | CONN_GONE)) == EPOLLRDHUP && !f->again)
-		loop_again(l, f, EPOLLIN);
 	if (!(events & CONN_GONE))
 		return;
 	/* A reader that stopped early gets the rest before it is gone. */
@@ -104,6 +103,9 @@ static enum err start(struct conn *c, struct loop *l, int fd,
 	c->ops = ops;
 	c->connecting = connecting;
 	c->blocked = false;
+	c->ended = false;
+	c->stamped = false;
+	c->stamp_ns = 0;
 	/* Fails on what is not TCP, for example a socket pair: no harm. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	e = loop_add(l, &c->io, fd, CONN_EVENTS, conn_event);
@@ -234,17 +236,73 @@ void conn_close(struct conn *c)
 	(void)close(fd);
 }
 
+void conn_abort(struct conn *c)
+{
+	struct linger none = {.l_onoff = 1};
+
+	if (!conn_open(c))
+		return;
+	(void)setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	conn_close(c);
+}
+
 /* Operations */
+
+/* As recv(), with the kernel's time of receipt. */
+static ssize_t receive_stamped(struct conn *c, void *into, size_t n)
+{
+	_Alignas(struct cmsghdr) char
+		control[CMSG_SPACE(sizeof(struct timespec))];
+	struct iovec iov = {.iov_base = into, .iov_len = n};
+	struct msghdr m = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t r = recvmsg(c->io.fd, &m, MSG_DONTWAIT);
+	struct cmsghdr *first;
+	struct timespec at;
+
+	if (r <= 0)
+		return r;
+	c->stamp_ns = 0;
+	first = CMSG_FIRSTHDR(&m);
+	if (!first || first->cmsg_level != SOL_SOCKET ||
+	    first->cmsg_type != SCM_TIMESTAMPNS)
+		return r;
+	memcpy(&at, CMSG_DATA(first), sizeof(at));
+	c->stamp_ns = (uint64_t)at.tv_sec * 1000000000 + (uint64_t)at.tv_nsec;
+	return r;
+}
+
+void conn_stamp(struct conn *c, bool on)
+{
+	int value = on;
+
+	c->stamp_ns = 0;
+	c->stamped = setsockopt(c->io.fd, SOL_SOCKET, SO_TIMESTAMPNS, &value,
+				sizeof(value)) == 0 &&
+		     on;
+}
 
 enum err conn_read(struct conn *c, void *into, size_t n, size_t *got)
 {
 	ssize_t r;
 
 	do {
-		r = recv(c->io.fd, into, n, MSG_DONTWAIT);
+		r = c->stamped ? receive_stamped(c, into, n)
+			       : recv(c->io.fd, into, n, MSG_DONTWAIT);
 	} while (r < 0 && errno == EINTR);
 	if (r > 0) {
 		*got = (size_t)r;
+		/*
+		 * Data and the end of the stream may have come as one edge: a
+		 * reader that takes a short read for all there is gets another
+		 * look, however late it is.
+		 */
+		if (c->ended && *got < n)
+			conn_read_later(c);
 		return ERR_OK;
 	}
 	*got = 0;
@@ -318,4 +376,33 @@ void conn_shutdown(struct conn *c)
 {
 	if (conn_open(c))
 		(void)shutdown(c->io.fd, SHUT_WR);
+}
+
+void conn_user_timeout(struct conn *c, uint64_t ms)
+{
+	unsigned value = ms < INT_MAX ? (unsigned)ms : INT_MAX;
+
+	/* Fails on what is not TCP, which has no link that could be cut. */
+	(void)setsockopt(c->io.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value,
+			 sizeof(value));
+}
+
+/* Queries */
+
+size_t conn_unacked(const struct conn *c)
+{
+	int bytes = 0;
+
+	if (ioctl(c->io.fd, SIOCOUTQ, &bytes) != 0 || bytes < 0)
+		return 0;
+	return (size_t)bytes;
+}
+
+bool conn_cut(const struct conn *c, uint64_t ms)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+
+	return getsockopt(c->io.fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+	       info.tcpi_unacked > 0 && info.tcpi_last_ack_recv >= ms;
 }

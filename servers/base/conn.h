@@ -41,6 +41,9 @@ struct conn {
 	const struct conn_ops *ops;
 	bool connecting;
 	bool blocked; /* a write met a full socket; wait for on_writable */
+	bool ended;   /* the peer sends no more than what is there to read */
+	bool stamped; /* conn_stamp() */
+	uint64_t stamp_ns;
 };
 
 /* Life cycle */
@@ -56,6 +59,11 @@ MUST_USE enum err conn_connect(struct conn *c, struct loop *l, const char *host,
 			       int port, const char *local,
 			       const struct conn_ops *ops);
 void conn_close(struct conn *c); /* idempotent */
+/*
+ * The same for a peer that is gone: the kernel forgets at once what it still
+ * has to send, and keeps nothing of the connection.
+ */
+void conn_abort(struct conn *c);
 
 /* Operations */
 /*
@@ -74,13 +82,33 @@ MUST_USE enum err conn_write(struct conn *c, const void *bytes, size_t n,
 			     size_t *wrote);
 MUST_USE enum err conn_writev(struct conn *c, const struct iovec *iov,
 			      int count, size_t *wrote);
+/*
+ * From now on conn_read() sets `stamp_ns` to when the kernel got the newest of
+ * the bytes that it returned (CLOCK_REALTIME), or to 0 when it does not tell.
+ */
+void conn_stamp(struct conn *c, bool on);
 /* Half-close: no more writes; the peer sees the end of the stream. */
 void conn_shutdown(struct conn *c);
+/*
+ * Sets for how long bytes may wait in the kernel, sent and not acknowledged or
+ * kept back by the peer's closed window, until it ends the connection
+ * (TCP_USER_TIMEOUT): on_gone tells ERR_TIMEOUT. It goes on counting after
+ * conn_close(), so that what is left there is bounded in time, too.
+ */
+void conn_user_timeout(struct conn *c, uint64_t ms);
 
 /* Queries */
 static inline bool conn_open(const struct conn *c)
 {
 	return c->loop && c->io.fd >= 0; /* a zeroed conn is closed */
 }
+/* Bytes written that the peer's kernel has not acknowledged. */
+size_t conn_unacked(const struct conn *c);
+/*
+ * Whether bytes are under way and nothing came back for `ms`. A closed window
+ * is not that: then nothing is under way, and the peer answers our probes, at
+ * intervals that get long.
+ */
+bool conn_cut(const struct conn *c, uint64_t ms);
 
 #endif

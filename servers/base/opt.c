@@ -325,3 +325,16 @@ void opt_help(const struct opt *table, const void *defaults, FILE *out)
 	for (const struct opt *o = table; o->type != OPT_TYPE_END; o++)
 		print_option(out, o, defaults, widest + 2);
 }
+
+int opt_finish(const char *program, FILE *out, int status)
+{
+	bool failed = ferror(out) != 0;
+
+	errno = 0;
+	if (fflush(out) == 0 && !failed)
+		return status;
+	/* A buffer that was full has lost its reason by now. */
+	(void)fprintf(stderr, "%s: cannot write: %s\n", program,
+		      errno ? strerror(errno) : "the output has failed");
+	return status ? status : 1;
+}

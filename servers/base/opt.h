@@ -88,5 +88,11 @@ MUST_USE enum err opt_parse(const struct opt *table, void *target, int argc,
 void opt_list_release(struct opt_list *l);
 /* Writes one aligned line per option, wrapped at 80 columns, with defaults. */
 void opt_help(const struct opt *table, const void *defaults, FILE *out);
+/*
+ * The last thing a program does: flushes `out`, its standard output. A
+ * `status` of success becomes 1, and standard error is told, when not all that
+ * was printed got there.
+ */
+MUST_USE int opt_finish(const char *program, FILE *out, int status);
 
 #endif

@@ -2,6 +2,7 @@
 #include "servers/base/opt.h"
 
 #include <criterion/criterion.h>
+#include <criterion/redirect.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,4 +233,34 @@ Test(opt, help_stays_within_eighty_columns)
 		cr_assert_neq(line[strlen(line) - 1], ' ');
 	}
 	free(text);
+}
+
+Test(opt, output_that_fails_is_a_failure)
+{
+	FILE *full = fopen("/dev/full", "w");
+	FILE *sink = fopen("/dev/null", "w");
+
+	cr_assert(full && sink);
+	cr_assert_gt(fputs("text", full), 0);
+	cr_assert_eq(opt_finish("test", full, 0), 1);
+	cr_assert_gt(fputs("text", full), 0);
+	cr_assert_eq(opt_finish("test", full, 2), 2);
+	cr_assert_gt(fputs("text", sink), 0);
+	cr_assert_eq(opt_finish("test", sink, 0), 0);
+	cr_assert_eq(opt_finish("test", sink, 2), 2);
+	(void)fclose(full);
+	(void)fclose(sink);
+}
+
+Test(opt, output_that_failed_early_is_a_failure, .init = cr_redirect_stderr)
+{
+	FILE *full = fopen("/dev/full", "w");
+
+	cr_assert_not_null(full);
+	setbuf(full, NULL);
+	cr_assert_lt(fputs("text", full), 0);
+	cr_assert_eq(opt_finish("test", full, 0), 1);
+	(void)fclose(full);
+	fflush(stderr);
+	cr_assert_stderr_eq_str("test: cannot write: the output has failed\n");
 }

@@ -1,21 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 #include "servers/base/reaper.h"
 
+#define REAPER_SLICE_NS 2000000
+#define REAPER_STRIDE 8 /* how many go between two looks at the clock */
+
+static void reap_one(struct reaper *r)
+{
+	struct list *link = r->dead.next;
+
+	list_remove(link);
+	r->free_one(link);
+}
+
 static bool reap(struct loop_hook *hook)
 {
 	struct reaper *r = container_of(hook, struct reaper, hook);
+	struct clock *clock = loop_clock(r->loop);
+	uint64_t end_ns = 0;
 
-	while (!list_empty(&r->dead)) {
-		struct list *link = r->dead.next;
-
-		list_remove(link);
-		r->free_one(link);
+	for (unsigned n = 1; !list_empty(&r->dead); n++) {
+		reap_one(r);
+		if (n % REAPER_STRIDE != 0)
+			continue;
+		if (!end_ns)
+			end_ns = clock_ns(clock) + REAPER_SLICE_NS;
+		else if (clock_ns(clock) >= end_ns)
+			break;
 	}
-	return false;
+	return !list_empty(&r->dead);
 }
 
 void reaper_init(struct reaper *r, struct loop *loop, reaper_fn *free_one)
 {
+	r->loop = loop;
 	list_init(&r->dead);
 	r->free_one = free_one;
 	r->hook.run = reap;
@@ -24,7 +41,8 @@ void reaper_init(struct reaper *r, struct loop *loop, reaper_fn *free_one)
 
 void reaper_release(struct reaper *r)
 {
-	reap(&r->hook);
+	while (!list_empty(&r->dead))
+		reap_one(r);
 	loop_remove_hook(&r->hook);
 }
 

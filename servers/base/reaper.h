@@ -2,7 +2,8 @@
 /*
  * Deferred freeing. A connection that ends deep inside a callback is handed
  * to its backend's reaper, which frees it at the end of the tick, when
- * nothing on the stack refers to it any more.
+ * nothing on the stack refers to it any more. An end may be news for many, so
+ * when many end at once, each tick takes as many as a slice of time allows.
  */
 #ifndef SERVERS_BASE_REAPER_H
 #define SERVERS_BASE_REAPER_H
@@ -13,6 +14,7 @@
 typedef void reaper_fn(struct list *link);
 
 struct reaper {
+	struct loop *loop;
 	struct loop_hook hook;
 	struct list dead;
 	reaper_fn *free_one;

@@ -32,6 +32,44 @@ Test(utf8, takes_exactly_the_scalar_values)
 	}
 }
 
+/* Between others, where characters are looked at whole. */
+Test(utf8, takes_the_scalar_values_within_a_text)
+{
+	for (uint32_t c = 0; c < 0x200000; c++) {
+		bool surrogate = c >= 0xd800 && c <= 0xdfff;
+		bool want = !surrogate && c <= 0x10ffff;
+		uint8_t text[16] = "\xc3\xa9";
+		size_t n = 2 + encode(c, text + 2);
+
+		memcpy(text + n, "\xe2\x82\xac...", 6);
+		cr_assert_eq(utf8_valid(text, n + 6), want, "U+%X", c);
+	}
+}
+
+/* A wrong byte at any place of a character, each of the 255 others. */
+Test(utf8, finds_the_wrong_byte_as_a_byte_at_a_time_does)
+{
+	static const char text[] = "\xf0\x9f\x8c\x8a\xe2\x82\xac\xc3\xa9.."
+				   "\xed\x9f\xbf\xf4\x8f\xbf\xbf.......";
+	char bytes[sizeof(text) - 1];
+
+	for (size_t at = 0; at < sizeof(bytes); at++) {
+		for (unsigned byte = 0; byte < 256; byte++) {
+			struct utf8 u;
+			bool valid = true;
+
+			memcpy(bytes, text, sizeof(bytes));
+			bytes[at] = (char)byte;
+			utf8_init(&u);
+			for (size_t i = 0; valid && i < sizeof(bytes); i++)
+				valid = utf8_feed(&u, bytes + i, 1);
+			valid = valid && utf8_complete(&u);
+			cr_assert_eq(utf8_valid(bytes, sizeof(bytes)), valid,
+				     "byte %zu is %x", at, byte);
+		}
+	}
+}
+
 Test(utf8, refuses_what_is_malformed)
 {
 	static const char *const wrong[] = {

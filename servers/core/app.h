@@ -22,6 +22,16 @@ struct hub;
  */
 struct reply {
 	void (*send)(struct reply *r, enum err status, struct slice body);
+	/*
+	 * Returns owned what answers in place of r after the call that handed r
+	 * out is over; its reply_send(), which is due at the latest when the
+	 * session ends (with ERR_CLOSED), frees it. NULL: nobody wants to know.
+	 */
+	struct reply *(*defer)(struct reply *r);
+	/* Of a Socket.IO acknowledgement: what placeholders in it stand for. */
+	const struct slice *attachments;
+	unsigned attachment_count;
+	bool args; /* `body` is any number of values, commas between */
 };
 
 static inline void reply_send(struct reply *r, enum err status,
@@ -30,11 +40,24 @@ static inline void reply_send(struct reply *r, enum err status,
 	r->send(r, status, body);
 }
 
+static inline struct reply *reply_defer(struct reply *r)
+{
+	return r->defer(r);
+}
+
 struct connect_info {
 	struct slice nsp;
 	struct slice auth;    /* JSON object of Socket.IO's CONNECT; or empty */
 	struct slice address; /* of the peer, as text */
 	bool objects; /* it will send objects, not events (the raw dialect) */
+	/*
+	 * Of a client that can recover a session (see recovery.h): whether it
+	 * can, and what it remembers, both empty when it is a new one.
+	 */
+	bool recovers;
+	struct slice pid, offset;
+	/* Called before the app hears of the session; NULL: not. */
+	void (*greet)(struct session *s);
 };
 
 /* Why an app refuses a connection; static or app-owned strings. */
@@ -67,7 +90,10 @@ struct app_ops {
 	 */
 	enum err (*admit)(struct hub *hub, const struct connect_info *info,
 			  struct refusal *why);
-	/* The session exists and has joined nothing yet. */
+	/*
+	 * The session exists and has joined nothing yet, unless it is one that
+	 * is `recovered`.
+	 */
 	void (*on_connect)(struct hub *hub, struct session *s,
 			   const struct connect_info *info);
 	/* MUST answer `reply` once. */

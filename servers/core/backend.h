@@ -29,6 +29,7 @@ struct backend_options {
 	uint64_t close_timeout_ms;   /* 5000: for the peer's close frame */
 	uint64_t retry_ms;	     /* 2000: SSE's reconnection time */
 	const char *ws_path;	     /* "/ws" */
+	const char *cookie;	     /* named so by Engine.IO; NULL: none */
 	bool transport_polling, transport_websocket; /* Engine.IO offers */
 	bool deflate; /* false: no permessage-deflate for WebSocket */
 };

@@ -100,6 +100,36 @@ static bool command_refuse_names(const struct command *c, struct slice event,
 	return true;
 }
 
+static void command_answer_seq(uint64_t seq, struct reply *reply)
+{
+	struct buf json;
+
+	buf_init(&json, BUF_UNLIMITED);
+	must(buf_add_str(&json, "{\"seq\":"));
+	must(buf_add_u64(&json, seq));
+	must(buf_add_char(&json, '}'));
+	reply_send(reply, ERR_OK, buf_slice(&json));
+	buf_release(&json);
+}
+
+/* Prepares the question that a publication is. False: refused. */
+static bool command_ask(struct session *s, const struct command *c,
+			struct ask **ask, struct reply *reply)
+{
+	switch (ask_new(s, c->ack_timeout_ms, ask)) {
+	case ERR_OK:
+		return true;
+	case ERR_USAGE:
+		reply_send(reply, ERR_USAGE,
+			   SLICE("\"ackTimeout\" is at most an hour"));
+		return false;
+	default:
+		reply_send(reply, ERR_LIMIT,
+			   SLICE("too many answers are pending"));
+		return false;
+	}
+}
+
 static void command_publish(struct session *s, const struct command *c,
 			    struct reply *reply)
 {
@@ -113,14 +143,20 @@ static void command_publish(struct session *s, const struct command *c,
 		.except = c->exclude_self ? s : NULL,
 		.flags = (c->binary ? MSG_RAW_DATA : 0) |
 			 (c->is_volatile ? MSG_VOLATILE : 0),
+		.attachments = c->attachments,
+		.attachment_count = c->attachment_count,
 	};
+	struct ask *ask = NULL;
 	uint64_t seq = 0;
-	struct buf json;
 	enum err e;
 
-	if (command_refuse_names(c, p.event, reply))
+	if (command_refuse_names(c, p.event, reply) ||
+	    (c->asks && !command_ask(s, c, &ask, reply)))
 		return;
+	p.ask = ask ? ask->id : 0;
 	e = hub_publish(h, &p, &seq);
+	if (e != ERR_OK && ask)
+		ask_free(ask);
 	if (e == ERR_LIMIT) {
 		command_refuse_limit(reply, "rooms", h->options.max_rooms);
 		return;
@@ -129,10 +165,10 @@ static void command_publish(struct session *s, const struct command *c,
 		command_refuse(e, reply);
 		return;
 	}
-	buf_init(&json, BUF_UNLIMITED);
-	must(buf_printf(&json, "{\"seq\":%llu}", (unsigned long long)seq));
-	reply_send(reply, ERR_OK, buf_slice(&json));
-	buf_release(&json);
+	if (ask)
+		ask_start(ask, seq, reply);
+	else
+		command_answer_seq(seq, reply);
 }
 
 static void command_resume(struct session *s, const struct command *c,

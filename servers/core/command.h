@@ -13,7 +13,7 @@
 enum command_type {
 	COMMAND_JOIN,	 /* answers {"room":R} */
 	COMMAND_LEAVE,	 /* answers {"room":R} */
-	COMMAND_PUBLISH, /* answers {"seq":n} */
+	COMMAND_PUBLISH, /* answers {"seq":n}, or with answers (see ask.h) */
 	COMMAND_RESUME,	 /* answers {"resumed":true} */
 };
 
@@ -24,13 +24,20 @@ struct command {
 	bool binary;
 	bool exclude_self;
 	bool is_volatile;
+	bool asks; /* every receiver is to answer, within: */
+	uint64_t ack_timeout_ms;
+	const struct slice *attachments; /* of placeholders in `data` */
+	unsigned attachment_count;
 	struct slice epoch; /* resume */
 	uint64_t position;
 	const struct slice *rooms; /* unescaped */
 	size_t room_count;
 };
 
-/* Runs it for s and answers `reply`, before it returns. */
+/*
+ * Runs it for s and answers `reply`, before it returns; only a publication that
+ * asks defers that (see struct reply).
+ */
 void command_run(struct session *s, const struct command *c,
 		 struct reply *reply);
 

@@ -170,9 +170,16 @@ static void fake_reply_send(struct reply *reply, enum err status,
 	r->body[n] = '\0';
 }
 
+static struct reply *fake_reply_defer(struct reply *reply)
+{
+	container_of(reply, struct fake_reply, reply)->deferred++;
+	return reply;
+}
+
 void fake_reply_init(struct fake_reply *r)
 {
-	*r = (struct fake_reply){.reply = {fake_reply_send}};
+	*r = (struct fake_reply){
+		.reply = {.send = fake_reply_send, .defer = fake_reply_defer}};
 }
 
 static struct backend *fake_start(const struct backend_env *env)

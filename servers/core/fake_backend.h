@@ -75,6 +75,7 @@ uint64_t fake_node_publish(struct fake_node *n, const char *room,
 struct fake_reply {
 	struct reply reply;
 	unsigned answers;
+	unsigned deferred;
 	enum err status;
 	char body[512]; /* cut there; NUL-terminated */
 };

@@ -17,9 +17,10 @@
 const struct hub_options hub_defaults = {
 	.queue = {.messages = 1024, .bytes = 4 * 1024 * 1024},
 	.slow = SLOW_DISCONNECT,
-	.history = {.history_messages = 256, .history_bytes = 256 * 1024},
+	.history = {.history_messages = 256, .history_bytes = 1024 * 1024},
 	.room_retention_ms = 120000,
-	.max_rooms = 65536,
+	.recovery_window_ms = 0,
+	.max_rooms = 100000,
 	.max_rooms_per_session = 1024,
 	.fragment = 65536,
 	.namespaces = NULL,
@@ -98,9 +99,16 @@ struct hub *hub_new(struct loop *loop, const struct hub_options *options,
 	list_init(&h->idle_rooms);
 	timer_init(&h->room_timer, nsp_expire_rooms);
 	h->joins = join_cache_new();
+	asks_init(&h->asks);
+	recovery_init(&h->recovery, loop_wheel(loop),
+		      options->recovery_window_ms);
+	/* What a session may come back to is kept for as long as it may. */
+	if (h->options.room_retention_ms < options->recovery_window_ms)
+		h->options.room_retention_ms = options->recovery_window_ms;
 	h->bus = bus_local_new(h);
 	h->encoder.epoch = h->epoch;
 	h->encoder.fragment = options->fragment;
+	h->encoder.offsets = options->recovery_window_ms > 0;
 	h->flushed_ns = UINT64_MAX;
 	hub_make_epoch(h);
 	h->flush_hook.run = hub_flush_slice;
@@ -125,6 +133,8 @@ void hub_free(struct hub *h)
 	CHECK(h->session_count == 0);
 	loop_remove_hook(&h->flush_hook);
 	join_cache_free(h->joins);
+	asks_release(&h->asks);
+	recovery_release(&h->recovery);
 	hub_use_bus(h, NULL);
 	while ((n = map_next(&h->nsps, &cursor)))
 		nsp_free(n);
@@ -144,7 +154,10 @@ enum err hub_publish(struct hub *h, const struct publication *p, uint64_t *seq)
 		.event = p->event,
 		.data = p->data,
 		.from = p->from,
-		.flags = p->flags,
+		.flags = p->flags | (p->except ? MSG_NOT_SELF : 0),
+		.attachments = p->attachments,
+		.attachment_count = p->attachment_count,
+		.ask = p->ask,
 	};
 	struct nsp *n;
 	struct room *r;
@@ -216,9 +229,20 @@ void hub_deliver(struct hub *h, struct msg *m, const struct session *except)
 		nsp_room_touch(r);
 		return;
 	}
+	if (m->ask)
+		ask_await(h, m->ask, r, except);
 	h->pushed_this_tick += hub_fan_out(h, &h->dirty, r, m, except);
 	if (!list_empty(&h->dirty))
 		hub_wake(h);
+}
+
+static void hub_send(struct session *s, const struct msg_event *e)
+{
+	struct msg *m = msg_new_event(e);
+
+	recovery_record(s, m);
+	transport_send(s->transport, m);
+	msg_unref(m);
 }
 
 void hub_emit(struct session *s, struct slice event, struct slice data)
@@ -229,10 +253,23 @@ void hub_emit(struct session *s, struct slice event, struct slice data)
 		.data = data,
 		.flags = MSG_BARE,
 	};
-	struct msg *m = msg_new_event(&e);
 
-	transport_send(s->transport, m);
-	msg_unref(m);
+	hub_send(s, &e);
+}
+
+void hub_emit_args(struct session *s, struct slice event, struct slice args,
+		   const struct slice *attachments, unsigned count)
+{
+	struct msg_event e = {
+		.nsp = s->nsp->name,
+		.event = event,
+		.data = args,
+		.flags = MSG_BARE | MSG_ARGS,
+		.attachments = attachments,
+		.attachment_count = count,
+	};
+
+	hub_send(s, &e);
 }
 
 void hub_flush(struct hub *h)

@@ -25,9 +25,11 @@
 #include "servers/base/loop.h"
 #include "servers/base/map.h"
 #include "servers/core/app.h"
+#include "servers/core/ask.h"
 #include "servers/core/bus.h"
 #include "servers/core/msg.h"
 #include "servers/core/outq.h"
+#include "servers/core/recovery.h"
 #include "servers/core/room.h"
 #include "servers/core/session.h"
 #include "servers/core/slow.h"
@@ -41,7 +43,8 @@ struct hub_options {
 	enum slow_policy slow;	    /* when that is full */
 	struct room_limits history; /* per room */
 	uint64_t room_retention_ms;
-	uint32_t max_rooms; /* in all */
+	uint64_t recovery_window_ms; /* of Socket.IO's sessions; 0: none */
+	uint32_t max_rooms;	     /* in all */
 	uint32_t max_rooms_per_session;
 	size_t fragment; /* of WebSocket messages; see struct msg_encoder */
 	const char *const *namespaces; /* NULL-terminated; NULL: the app's */
@@ -71,6 +74,8 @@ struct hub {
 	struct loop_hook flush_hook;
 	struct timer room_timer;
 	struct join_cache *joins;
+	struct asks asks;
+	struct recovery recovery;
 	uint64_t flushed_ns; /* start of the tick that flushed last */
 	uint64_t position;
 	uint64_t forgotten; /* highest position in a room that was dropped */
@@ -108,6 +113,11 @@ MUST_USE enum err hub_connect(struct hub *h, const struct connect_info *info,
 			      struct session **out);
 /* Leaves all rooms, tells the app, frees the session. */
 void hub_disconnect(struct session *s, const char *reason);
+/*
+ * The server's own decision to end a session. Where the connection can go on
+ * without it, s is gone when this returns.
+ */
+void hub_expel(struct session *s);
 /* Joining twice is one membership: ERR_OK. ERR_USAGE (name), ERR_LIMIT. */
 MUST_USE enum err hub_join(struct session *s, struct slice room);
 /* Leaving a room that one is not in is ERR_OK. ERR_USAGE (name). */
@@ -131,9 +141,13 @@ MUST_USE enum err hub_resume(struct session *s, struct slice epoch,
 /* Operations: messages */
 struct publication {
 	struct slice nsp, room, event, data, from;
-	const struct session *except; /* gets no copy; NULL: all do */
-	unsigned flags;		      /* enum msg_flags */
-	bool everyone; /* to the namespace's lobby: `room` is not looked at */
+	/* Gets no copy; NULL: all do. It is the sender, if anybody. */
+	const struct session *except;
+	unsigned flags; /* enum msg_flags */
+	bool everyone;	/* to the namespace's lobby: `room` is not looked at */
+	const struct slice *attachments; /* of placeholders in `data` */
+	unsigned attachment_count;
+	uint64_t ask; /* what receivers are to answer (see ask.h); 0: nothing */
 };
 /* ERR_USAGE (names), ERR_NOTFOUND (namespace), ERR_LIMIT (rooms). */
 MUST_USE enum err hub_publish(struct hub *h, const struct publication *p,
@@ -146,6 +160,9 @@ MUST_USE enum err hub_publish(struct hub *h, const struct publication *p,
 void hub_join_lobby(struct session *s);
 /* Sends an event to one session, outside any room and numbering. */
 void hub_emit(struct session *s, struct slice event, struct slice data);
+/* The same with any number of arguments, commas between. */
+void hub_emit_args(struct session *s, struct slice event, struct slice args,
+		   const struct slice *attachments, unsigned count);
 /* For the bus: numbers m, records it, queues it for every member. */
 void hub_deliver(struct hub *h, struct msg *m, const struct session *except);
 void hub_flush(struct hub *h); /* all dirty transports, without slicing */

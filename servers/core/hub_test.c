@@ -714,3 +714,37 @@ Test(core, backend_double_starts_and_stops)
 	b->ops->stop(b);
 	fake_node_release(&n);
 }
+
+/* As with the reference: a client that polls is not writable in between. */
+Test(hub, volatile_events_are_for_those_who_poll)
+{
+	struct publication p = {.nsp = SLICE("/"),
+				.room = SLICE("r"),
+				.event = SLICE("e"),
+				.data = SLICE("1"),
+				.flags = MSG_VOLATILE};
+	struct fake_node n;
+	struct fake peer;
+	struct session *s;
+
+	fake_node_init(&n, NULL, NULL);
+	fake_init(&peer, n.hub, FORMAT_EIO_POLLING);
+	s = fake_connect(&peer, "/");
+	cr_assert_eq(hub_join(s, SLICE("r")), ERR_OK);
+	peer.transport.unpolled = true;
+	cr_assert_eq(hub_publish(n.hub, &p, NULL), ERR_OK);
+	cr_assert_eq(peer.transport.q.count, 0);
+	cr_assert_eq(peer.stats.dropped, 1);
+	peer.transport.unpolled = false;
+	cr_assert_eq(hub_publish(n.hub, &p, NULL), ERR_OK);
+	cr_assert_eq(peer.transport.q.count, 1);
+	/* It has no meaning once the session has gone over to WebSocket. */
+	fake_node_tick(&n, 1);
+	peer.transport.unpolled = true;
+	peer.transport.format = FORMAT_EIO_WS;
+	cr_assert_eq(hub_publish(n.hub, &p, NULL), ERR_OK);
+	cr_assert_eq(peer.transport.q.count, 1);
+	hub_disconnect(s, "end");
+	fake_release(&peer);
+	fake_node_release(&n);
+}

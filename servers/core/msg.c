@@ -10,6 +10,15 @@
  */
 #define MSG_FRAME_OVERHEAD 224
 
+static size_t msg_attached(const struct slice *attachments, unsigned count)
+{
+	size_t total = count * sizeof(*attachments);
+
+	for (unsigned i = 0; i < count; i++)
+		total += attachments[i].n;
+	return total;
+}
+
 /*
  * What m costs as long as a queue or a history holds it, for their bounds: its
  * own memory and one frame, as if it were encoded. An estimate: the frame of
@@ -18,7 +27,9 @@
  */
 static uint32_t msg_cost(const struct msg *m)
 {
-	size_t text = m->nsp.n + m->room.n + m->event.n + m->from.n + m->data.n;
+	size_t text = m->nsp.n + m->room.n + m->event.n + m->from.n +
+		      m->data.n +
+		      msg_attached(m->attachments, m->attachment_count);
 	size_t frame = m->kind == MSG_BYTES ? 0 : MSG_FRAME_OVERHEAD + text;
 	size_t cost = sizeof(*m) + text + frame;
 
@@ -36,6 +47,20 @@ static struct slice msg_copy(char **at, struct slice text)
 	return copy;
 }
 
+/* The slices come first in the message's memory, which is aligned for them. */
+static void msg_attach(struct msg *m, char **at, const struct msg_event *e)
+{
+	struct slice *copies = (struct slice *)(void *)*at;
+
+	if (!e->attachment_count)
+		return;
+	*at += e->attachment_count * sizeof(*copies);
+	for (unsigned i = 0; i < e->attachment_count; i++)
+		copies[i] = msg_copy(at, e->attachments[i]);
+	m->attachments = copies;
+	m->attachment_count = (uint8_t)e->attachment_count;
+}
+
 struct msg *msg_new_event(const struct msg_event *e)
 {
 	struct slice data = e->data;
@@ -43,14 +68,16 @@ struct msg *msg_new_event(const struct msg_event *e)
 	size_t size;
 	char *at;
 
-	if (!data.n && !(e->flags & MSG_RAW_DATA))
+	if (!data.n && !(e->flags & (MSG_RAW_DATA | MSG_ARGS)))
 		data = SLICE("null");
 	size = sizeof(*m) + e->nsp.n + e->room.n + e->event.n + e->from.n +
-	       data.n;
+	       data.n + msg_attached(e->attachments, e->attachment_count);
 	m = xmalloc(size);
 	*m = (struct msg){.refs = 1, .kind = MSG_EVENT};
 	m->flags = (uint8_t)e->flags;
+	m->ask = e->ask;
 	at = (char *)(m + 1);
+	msg_attach(m, &at, e);
 	m->nsp = msg_copy(&at, e->nsp);
 	m->room = msg_copy(&at, e->room);
 	m->event = msg_copy(&at, e->event);

@@ -52,7 +52,10 @@ enum msg_flags {
 	MSG_BARE = 8, /* Socket.IO gets the data alone, without room and seq */
 	MSG_OBJECT = 16, /* the raw dialect gets the data alone, an object */
 	MSG_CONTROL =
-		32, /* bytes that may go between the fragments of others */
+		32,    /* bytes that may go between the fragments of others */
+	MSG_ARGS = 64, /* data is an event's arguments, commas between */
+	MSG_NOT_SELF =
+		128, /* an event that its sender, `from`, gets no copy of */
 };
 
 struct deflater;
@@ -61,6 +64,7 @@ struct deflater;
 struct msg_encoder {
 	const char *epoch; /* names the node's life */
 	size_t fragment;   /* most payload of one WebSocket frame; 0: any */
+	bool offsets;	   /* Socket.IO's events tell where to recover from */
 	struct deflater *deflater; /* NULL until it is needed first */
 };
 
@@ -68,6 +72,7 @@ struct msg {
 	uint32_t refs;
 	uint8_t kind;
 	uint8_t flags;
+	uint8_t attachment_count;
 	uint32_t size; /* for accounting: its memory and one frame's */
 	uint64_t seq;  /* number in its room, from 1 */
 	union {
@@ -77,6 +82,13 @@ struct msg {
 	struct msg_encoder *encoder; /* of the node; NULL: it has none */
 	struct slice nsp, room, event, from; /* into the message itself */
 	struct slice data;		     /* JSON text or bytes */
+	/*
+	 * What the placeholders in `data` stand for (see placeholder.h), in the
+	 * message itself; and the number that receivers answer with, if they
+	 * are asked to (see ask.h), or 0.
+	 */
+	const struct slice *attachments;
+	uint64_t ask;
 	/* Encoded; owned, unless it is `data` itself; empty: not yet. */
 	struct slice frames[FORMAT_COUNT];
 	/*
@@ -92,6 +104,9 @@ struct msg_event {
 	struct slice nsp, room, event, data;
 	struct slice from; /* public id of the sender; empty when none */
 	unsigned flags;
+	const struct slice *attachments; /* of the placeholders in `data` */
+	unsigned attachment_count;	 /* at most SOCKETIO_MAX_ATTACHMENTS */
+	uint64_t ask;
 };
 
 /* Life cycle. Each returns owned, with one reference. */
@@ -120,6 +135,16 @@ static inline struct msg *msg_ref(struct msg *m)
 static inline bool msg_droppable(const struct msg *m)
 {
 	return m->kind == MSG_EVENT && m->seq;
+}
+
+/*
+ * Whether a Socket.IO client that was cut off gets m when it is back, as the
+ * reference server has it: volatile events and those that ask for an answer
+ * are for whoever is there.
+ */
+static inline bool msg_recoverable(const struct msg *m)
+{
+	return m->kind == MSG_EVENT && !(m->flags & MSG_VOLATILE) && !m->ask;
 }
 
 /*

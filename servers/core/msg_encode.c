@@ -10,6 +10,7 @@
 #include "servers/wire/engineio.h"
 #include "servers/wire/envelope.h"
 #include "servers/wire/json.h"
+#include "servers/wire/placeholder.h"
 #include "servers/wire/socketio.h"
 #include "servers/wire/sse.h"
 #include "servers/wire/websocket.h"
@@ -31,27 +32,36 @@ static bool msg_is_raw(const struct msg *m)
 	return m->kind == MSG_BINARY || (m->flags & MSG_RAW_DATA);
 }
 
-/* Appends {"base64":"..."}, what binary data is in formats of JSON only. */
-static void add_base64_object(struct buf *b, struct slice bytes)
+static void add_object(struct buf *b, const struct msg *m, struct slice data)
 {
-	struct buf packet;
-
-	buf_init(&packet, BUF_UNLIMITED);
-	must(engineio_encode_binary(&packet, bytes));
-	must(buf_add_str(b, "{\"base64\":\""));
-	must(buf_add(b, packet.data + 1, packet.len - 1)); /* without `b` */
-	must(buf_add_str(b, "\"}"));
-	buf_release(&packet);
+	if (m->flags & MSG_OBJECT)
+		must(buf_add_slice(b, data));
+	else if (m->ask)
+		must(envelope_add_question(b, m->room, m->event, data, m->from,
+					   m->seq, m->position, m->ask));
+	else
+		must(envelope_add_message(b, m->room, m->event, data, m->from,
+					  m->seq, m->position));
 }
 
+/* The raw dialect's object, whose data is JSON alone. */
 static void add_envelope(struct buf *b, const struct msg *m, struct slice data)
 {
-	if (m->flags & MSG_OBJECT) {
-		must(buf_add_slice(b, data));
+	struct buf json;
+
+	if (!m->attachment_count && !(m->flags & MSG_ARGS)) {
+		add_object(b, m, data);
 		return;
 	}
-	must(envelope_add_message(b, m->room, m->event, data, m->from, m->seq,
-				  m->position));
+	buf_init(&json, BUF_UNLIMITED);
+	if (m->flags & MSG_ARGS)
+		must(buf_add_char(&json, '['));
+	must(placeholders_inline(&json, data, m->attachments,
+				 m->attachment_count));
+	if (m->flags & MSG_ARGS)
+		must(buf_add_char(&json, ']'));
+	add_object(b, m, buf_slice(&json));
+	buf_release(&json);
 }
 
 /* `,{"room":R,"from":I,"seq":n}` */
@@ -68,24 +78,50 @@ static void add_socketio_meta(struct buf *b, const struct msg *m)
 	must(buf_add_char(b, '}'));
 }
 
-/* `42["event",data,{...}]`, attachments apart. */
+/*
+ * `,"<epoch>-<position>"`: where a client that has this event may recover
+ * from. Others than those that a recovery replays have none.
+ */
+static void add_offset(struct buf *b, const struct msg *m)
+{
+	if (!m->encoder || !m->encoder->offsets || !m->position ||
+	    !msg_recoverable(m))
+		return;
+	must(buf_printf(b, ",\"%s-", m->encoder->epoch));
+	must(buf_add_u64(b, m->position));
+	must(buf_add_char(b, '"'));
+}
+
+/* What are separate packets: the one that is all the data, or those in it. */
+static unsigned attachments_of(const struct msg *m, struct slice *raw,
+			       const struct slice **out)
+{
+	*raw = m->data;
+	*out = msg_is_raw(m) ? raw : m->attachments;
+	return msg_is_raw(m) ? 1 : m->attachment_count;
+}
+
+/* `42["event",data,{...},offset]`, attachments apart. */
 static void add_socketio(struct buf *b, const struct msg *m)
 {
 	bool raw = msg_is_raw(m);
+	unsigned attached = raw ? 1 : m->attachment_count;
 
 	must(buf_add_char(b, (char)('0' + ENGINEIO_MESSAGE)));
-	must(socketio_encode_head(b,
-				  raw ? SOCKETIO_BINARY_EVENT : SOCKETIO_EVENT,
-				  raw ? 1 : 0, m->nsp, false, 0));
+	must(socketio_encode_head(
+		b, attached ? SOCKETIO_BINARY_EVENT : SOCKETIO_EVENT, attached,
+		m->nsp, m->ask != 0, m->ask));
 	must(buf_add_char(b, '['));
 	must(json_add_string(b, m->event));
-	must(buf_add_char(b, ','));
+	if (raw || m->data.n)
+		must(buf_add_char(b, ','));
 	if (raw)
 		must(buf_add_str(b, "{\"_placeholder\":true,\"num\":0}"));
 	else
 		must(buf_add_slice(b, m->data));
 	if (!(m->flags & MSG_BARE))
 		add_socketio_meta(b, m);
+	add_offset(b, m);
 	must(buf_add_char(b, ']'));
 }
 
@@ -151,7 +187,7 @@ static void encode_sse_private(struct buf *b, const struct msg *m)
 		return;
 	}
 	buf_init(&object, BUF_UNLIMITED);
-	add_base64_object(&object, m->data);
+	must(placeholder_add_base64(&object, m->data));
 	must(sse_add_event(b, none, none, buf_slice(&object)));
 	buf_release(&object);
 }
@@ -169,7 +205,7 @@ static void encode_sse(struct buf *b, const struct msg *m)
 	buf_init(&text, BUF_UNLIMITED);
 	buf_init(&object, BUF_UNLIMITED);
 	if (msg_is_raw(m)) {
-		add_base64_object(&object, m->data);
+		must(placeholder_add_base64(&object, m->data));
 		data = buf_slice(&object);
 	}
 	/* What was published to no room is no place to resume from. */
@@ -187,17 +223,24 @@ static void encode_sse(struct buf *b, const struct msg *m)
 
 static void encode_eio_polling(struct buf *b, const struct msg *m)
 {
-	if (m->kind == MSG_EVENT) {
+	const struct slice *attached;
+	struct slice raw;
+	unsigned count = attachments_of(m, &raw, &attached);
+
+	if (m->kind == MSG_EVENT)
 		add_socketio(b, m);
-		if (msg_is_raw(m))
+	for (unsigned i = 0; i < count; i++) {
+		if (i || m->kind == MSG_EVENT)
 			must(buf_add_char(b, ENGINEIO_SEPARATOR));
+		must(engineio_encode_binary(b, attached[i]));
 	}
-	if (msg_is_raw(m))
-		must(engineio_encode_binary(b, m->data));
 }
 
 static void encode_eio_ws(struct buf *b, const struct msg *m)
 {
+	const struct slice *attached;
+	struct slice raw;
+	unsigned count = attachments_of(m, &raw, &attached);
 	struct buf text;
 
 	if (m->kind == MSG_TEXT)
@@ -208,8 +251,8 @@ static void encode_eio_ws(struct buf *b, const struct msg *m)
 		add_ws(b, m, WS_TEXT, buf_slice(&text), false);
 		buf_release(&text);
 	}
-	if (msg_is_raw(m))
-		add_ws(b, m, WS_BINARY, m->data, false);
+	for (unsigned i = 0; i < count; i++)
+		add_ws(b, m, WS_BINARY, attached[i], false);
 }
 
 static void encode(struct buf *b, const struct msg *m, enum wire_format format)

@@ -17,16 +17,32 @@ void outq_release(struct outq *q)
 	outq_drop(q, q->count);
 }
 
+/*
+ * The size of the first message, which may be of any: answers have a place
+ * behind it. Control frames may have come before it, or into it.
+ */
+static uint64_t outq_first_size(const struct outq *q)
+{
+	uint32_t i = q->offset && q->count > 1 &&
+		     (outq_at(q, 1)->flags & MSG_CONTROL);
+
+	while (i + 1 < q->count && (outq_at(q, i)->flags & MSG_CONTROL))
+		i++;
+	return outq_at(q, i)->size;
+}
+
 bool outq_fits(const struct outq *q, const struct outq_limits *limits,
 	       const struct msg *m)
 {
-	uint64_t share = msg_droppable(m) ? 1 : 2;
-
 	/* The last message of a link always fits: it is what ends a flood. */
 	if (!q->count || (m->flags & MSG_CLOSES))
 		return true;
-	return q->count < share * limits->messages &&
-	       q->bytes + m->size <= share * limits->bytes;
+	if (msg_droppable(m))
+		return q->count < limits->messages &&
+		       q->bytes + m->size <= limits->bytes;
+	return q->count < 2 * (uint64_t)limits->messages &&
+	       (q->bytes + m->size <= 2 * limits->bytes ||
+		q->bytes - outq_first_size(q) + m->size <= 2 * limits->bytes);
 }
 
 static void outq_grow(struct outq *q)

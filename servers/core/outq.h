@@ -42,9 +42,11 @@ void outq_release(struct outq *q); /* drops the references */
 /*
  * Appends a reference of its own. ERR_LIMIT when a published event would
  * exceed the limits (the queue is unchanged); what is addressed to one
- * transport is bounded by twice the limits, so that a slow reader of events
- * still gets its answers but a flood of pings cannot grow memory. An empty
- * queue takes any one message, and a message with MSG_CLOSES is always taken.
+ * transport is bounded by twice the limits, not counting the bytes of the
+ * first message, so that a slow reader of events, or of one that is larger
+ * than the limits, still gets its answers but a flood of pings cannot grow
+ * memory. An empty queue takes any one message, and a message with MSG_CLOSES
+ * is always taken.
  */
 MUST_USE enum err outq_push(struct outq *q, const struct outq_limits *limits,
 			    struct msg *m);

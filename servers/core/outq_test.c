@@ -173,6 +173,31 @@ Test(core, empty_queue_takes_a_message_of_any_size)
 	msg_unref(m);
 }
 
+/* Also when a control frame has cut it. */
+Test(core, answers_find_a_place_behind_a_message_of_any_size)
+{
+	const struct outq_limits limits = {.messages = 8, .bytes = 1000};
+	struct msg *large, *control, *answer;
+	char bytes[5000] = {0};
+	struct outq q;
+
+	large = msg_new_private(MSG_BYTES, slice_of(bytes, sizeof(bytes)), 0);
+	control = msg_new_private(MSG_BYTES, SLICE("ping"), MSG_CONTROL);
+	answer = msg_new_private(MSG_TEXT, SLICE("ack"), 0);
+	outq_init(&q);
+	cr_assert_eq(outq_push(&q, &limits, large), ERR_OK);
+	cr_assert_eq(outq_push(&q, &limits, answer), ERR_OK);
+	outq_insert(&q, 0, control);
+	cr_assert_eq(outq_push(&q, &limits, answer), ERR_OK);
+	while (outq_fits(&q, &limits, answer))
+		cr_assert_eq(outq_push(&q, &limits, answer), ERR_OK);
+	cr_assert_leq(q.bytes, large->size + 2 * limits.bytes);
+	outq_release(&q);
+	msg_unref(large);
+	msg_unref(control);
+	msg_unref(answer);
+}
+
 Test(core, queue_advances_byte_by_byte)
 {
 	struct msg *a = bytes("abc", 0), *b = bytes("de", 0), *e = event();

@@ -112,6 +112,9 @@ static bool resume_fits(const struct resume *r)
 	/* A gap message is small: a room's name of up to 255 bytes, escaped. */
 	uint64_t gap_bytes = r->gaps * (sizeof(struct msg) + 2048);
 
+	/* Gaps alone go as all that is for one client: it is slow or not. */
+	if (r->messages == 0)
+		return true;
 	return q->count + r->gaps + r->messages <= l->messages &&
 	       q->bytes + gap_bytes + r->bytes <= l->bytes;
 }
@@ -126,7 +129,7 @@ static void resume_send_gap(const struct session *s,
 	msg_unref(gap);
 }
 
-static int resume_by_position(const void *a, const void *b)
+static int session_by_position(const void *a, const void *b)
 {
 	const struct msg *const *x = a, *const *y = b;
 
@@ -134,7 +137,14 @@ static int resume_by_position(const void *a, const void *b)
 	       ((*x)->position < (*y)->position);
 }
 
-/* What all the rooms have to replay, in the order of the node. */
+void session_replay(struct session *s, struct msg **messages, size_t n)
+{
+	qsort(messages, n, sizeof(struct msg *), session_by_position);
+	for (size_t i = 0; i < n; i++)
+		transport_send(s->transport, messages[i]);
+}
+
+/* What all the rooms have to replay. */
 static void resume_replay(const struct resume *r)
 {
 	struct msg **all = xmalloc((r->messages + 1) * sizeof(struct msg *));
@@ -146,9 +156,7 @@ static void resume_replay(const struct resume *r)
 		for (uint32_t k = rr->first; k < rr->end; k++)
 			all[n++] = room_history(r->s->rooms[rr->slot].room, k);
 	}
-	qsort(all, n, sizeof(struct msg *), resume_by_position);
-	for (size_t i = 0; i < n; i++)
-		transport_send(r->s->transport, all[i]);
+	session_replay(r->s, all, n);
 	free(all);
 }
 

@@ -273,6 +273,26 @@ Test(core, replay_that_does_not_fit_changes_nothing)
 	fixture_release(&f);
 }
 
+/* Who resumes is told what is lost, of however many rooms. */
+Test(core, gaps_find_a_place_beyond_the_queue)
+{
+	struct hub_options o = hub_defaults;
+	struct fixture f;
+
+	o.queue.messages = 2;
+	fixture_init(&f, &o, FORMAT_WS);
+	publish(&f, "abcd");
+	cr_assert_eq(hub_resume(f.s, SLICE("other"), 1,
+				(struct slice[]){SLICE("a"), SLICE("b"),
+						 SLICE("c"), SLICE("d")},
+				4),
+		     ERR_OK);
+	cr_assert_eq(f.s->room_count, 4);
+	cr_assert_eq(f.fake.transport.q.count, 4);
+	cr_assert_eq(f.fake.kicks, 0);
+	fixture_release(&f);
+}
+
 Test(core, resume_is_within_the_limits_of_joining)
 {
 	struct hub_options o = hub_defaults;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "servers/base/check.h"
+#include "servers/base/log.h"
 #include "servers/base/random.h"
 #include "servers/core/hub.h"
 #include "servers/core/nsp.h"
@@ -56,6 +57,9 @@ enum err hub_connect(struct hub *h, const struct connect_info *info,
 	if (e != ERR_OK)
 		return e;
 	*out = session_new(n, t);
+	recovery_begin(*out, info);
+	if (info->greet)
+		info->greet(*out);
 	h->app->on_connect(h, *out, info);
 	return ERR_OK;
 }
@@ -64,8 +68,12 @@ void hub_disconnect(struct session *s, const char *reason)
 {
 	struct nsp *n = s->nsp;
 
+	log_debug("session", "%s left %.*s: %s", s->id, (int)n->name.n,
+		  n->name.p, reason);
 	/* The namespace stays for the app, which may publish in it. */
 	n->pins++;
+	ask_session_ends(s);
+	recovery_end(s, reason);
 	session_unlink(s);
 	n->hub->app->on_disconnect(n->hub, s, reason);
 	CHECK(s->room_count == 0);
@@ -74,10 +82,20 @@ void hub_disconnect(struct session *s, const char *reason)
 	nsp_drop_if_unused(n);
 }
 
-static void session_enter(struct session *s, struct room *r)
+void hub_expel(struct session *s)
+{
+	struct transport *t = s->transport;
+
+	if (t->ops->expel)
+		t->ops->expel(t, s);
+	else
+		transport_kick(t, KICK_REFUSED);
+}
+
+void session_enter(struct session *s, struct room *r, uint64_t since)
 {
 	list_remove(&r->idle);
-	room_add(r, s, s->nsp->hub->position);
+	room_add(r, s, since);
 }
 
 enum err session_join(struct session *s, struct slice name, uint32_t *slot)
@@ -96,7 +114,7 @@ enum err session_join(struct session *s, struct slice name, uint32_t *slot)
 	e = nsp_open_room(s->nsp, name, &r);
 	if (e != ERR_OK)
 		return e;
-	session_enter(s, r);
+	session_enter(s, r, h->position);
 	*slot = s->room_count - 1;
 	return ERR_OK;
 }
@@ -109,7 +127,7 @@ void hub_join_lobby(struct session *s)
 	/* It counts for no limit. */
 	CHECK(nsp_open_room(s->nsp, (struct slice){NULL, 0}, &r) == ERR_OK);
 	if (!room_has(r, s, &slot))
-		session_enter(s, r);
+		session_enter(s, r, s->nsp->hub->position);
 }
 
 void session_leave_slot(struct session *s, uint32_t slot)

@@ -33,6 +33,9 @@ struct session {
 	struct list link; /* in nsp->sessions */
 	struct membership *rooms;
 	uint32_t room_count, room_cap;
+	uint32_t asking; /* questions of its own that are pending (ask.h) */
+	bool recovered;	 /* it has id and rooms of one that was cut off */
+	char *pid;	 /* secret, to recover it by; NULL: it cannot be */
 	void *owner;	 /* the backend's connection */
 	void *app_state; /* the app's own, freed in its on_disconnect */
 	char id[SESSION_ID_CHARS + 1];

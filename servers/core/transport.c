@@ -106,6 +106,12 @@ void transport_kick(struct transport *t, enum kick_reason why)
 	transport_mark_dirty(t);
 }
 
+static void transport_wrote(struct transport *t, size_t n)
+{
+	t->written += n;
+	t->stats->bytes_out += n;
+}
+
 /* Fills iov with what is due; returns the bytes, *count the messages. */
 static size_t transport_gather(const struct transport *t, struct iovec *iov,
 			       unsigned *count)
@@ -166,7 +172,7 @@ static enum err transport_write_queue(struct transport *t, struct conn *c)
 		}
 		if (e != ERR_OK)
 			return e;
-		t->stats->bytes_out += wrote;
+		transport_wrote(t, wrote);
 		if (wrote < due) {
 			t->stats->delivered +=
 				outq_advance(q, t->format, wrote);
@@ -197,7 +203,7 @@ enum err transport_write(struct transport *t, struct conn *c, bool *closes)
 	e = conn_write(c, frame.p, frame.n, &wrote);
 	if (e != ERR_OK)
 		return e;
-	t->stats->bytes_out += wrote;
+	transport_wrote(t, wrote);
 	if (wrote < frame.n) {
 		q->offset = (uint32_t)wrote;
 		return ERR_OK;

@@ -17,6 +17,7 @@
 #include "servers/core/outq.h"
 
 struct hub;
+struct session;
 struct transport;
 
 /* Why the server ends a connection; each backend maps it to its own terms. */
@@ -43,6 +44,11 @@ struct transport_ops {
 	 * from a deferred step.
 	 */
 	void (*kick)(struct transport *t, enum kick_reason why);
+	/*
+	 * Tells the peer that the server ends s, one of its sessions, and does
+	 * so with hub_disconnect(). NULL: the connection is kicked instead.
+	 */
+	void (*expel)(struct transport *t, struct session *s);
 };
 
 /* Counters of one backend, shown by /stats. */
@@ -53,6 +59,7 @@ struct backend_stats {
 	uint64_t delivered;   /* published messages written out, ever */
 	uint64_t dropped;
 	uint64_t bytes_out;
+	uint64_t websockets; /* of connections: those of Engine.IO that are */
 };
 
 struct transport {
@@ -61,11 +68,13 @@ struct transport {
 	struct backend_stats *stats;
 	struct list dirty;
 	struct outq q;
-	uint8_t format; /* enum wire_format it speaks now */
-	bool kicked;	/* takes no more messages, but one that closes */
+	uint64_t written; /* bytes that its stream has taken, ever */
+	uint8_t format;	  /* enum wire_format it speaks now */
+	bool kicked;	  /* takes no more messages, but one that closes */
 	bool closing;	/* a message with MSG_CLOSES is queued: nothing more */
 	bool reordered; /* a resume put old messages behind newer ones */
 	bool making_room; /* flushed out of turn, for a message to fit */
+	bool unpolled;	  /* polling, and no request waits for what comes */
 };
 
 /* Life cycle */
@@ -80,7 +89,8 @@ void transport_release(struct transport *t); /* drops queue, leaves dirty */
  * the hub's policy for slow readers decides what is dropped (see slow.h), on
  * any other the transport is kicked with KICK_SLOW; either is counted.
  * Volatile events are dropped, without a gap to tell of it, when t is behind
- * (a flush has left something in its queue) or its queue is full.
+ * (a flush has left something in its queue, or nobody polls) or its queue is
+ * full.
  */
 void transport_send(struct transport *t, struct msg *m);
 /* Queues a private message (see msg.h) that nobody else holds. */
@@ -114,10 +124,21 @@ struct joined {
 void transport_join(struct transport *t, size_t max_bytes, struct joined *out);
 
 /* Queries */
-/* Whether a flush has left messages behind: the peer does not take them. */
+/* Whether the peer does not take what there is, or would come now. */
 static inline bool transport_behind(const struct transport *t)
 {
-	return t->q.count && (t->q.offset || !list_linked(&t->dirty));
+	return (t->unpolled && t->format == FORMAT_EIO_POLLING) ||
+	       (t->q.count && (t->q.offset || !list_linked(&t->dirty)));
+}
+
+/* How far the stream that `c` writes has come at the peer, as `written`. */
+static inline uint64_t transport_arrived(const struct transport *t,
+					 const struct conn *c)
+{
+	const uint64_t unacked = conn_unacked(c);
+
+	/* What was sent before, such as a response's head, may be unacked. */
+	return unacked < t->written ? t->written - unacked : 0;
 }
 
 /* Whether the message that closes, and all before it, left the queue. */

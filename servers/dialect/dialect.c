@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "servers/dialect/dialect.h"
 
+#include <stdlib.h>
+
 #include "servers/base/check.h"
 #include "servers/core/command.h"
 #include "servers/core/hub.h"
@@ -17,7 +19,16 @@ struct object_reply {
 	struct reply reply;
 	struct slice id; /* raw JSON; empty: no answer unless an error */
 	struct buf *answer;
-	bool failed;
+	const struct dialect_late *late; /* NULL: there can be no late answer */
+	bool failed, deferred;
+};
+
+/* One that comes later. */
+struct late_reply {
+	struct reply reply;
+	struct dialect_late late;
+	size_t id_size;
+	char id[];
 };
 
 static void object_reply_send(struct reply *r, enum err status,
@@ -33,6 +44,37 @@ static void object_reply_send(struct reply *r, enum err status,
 		e = envelope_add_ack(o->answer, o->id, body);
 	}
 	CHECK(e == ERR_OK); /* the caller's buffer takes an answer */
+}
+
+static void late_reply_send(struct reply *r, enum err status, struct slice body)
+{
+	struct late_reply *l = container_of(r, struct late_reply, reply);
+	struct slice id = slice_of(l->id, l->id_size);
+	struct buf answer;
+
+	buf_init(&answer, BUF_UNLIMITED);
+	CHECK((status == ERR_OK
+		       ? envelope_add_ack(&answer, id, body)
+		       : envelope_add_error(&answer, id, body)) == ERR_OK);
+	l->late.answer(l->late.arg, status, buf_slice(&answer));
+	buf_release(&answer);
+	free(l);
+}
+
+static struct reply *object_reply_defer(struct reply *r)
+{
+	struct object_reply *o = container_of(r, struct object_reply, reply);
+	struct late_reply *l;
+
+	if (!o->late || o->id.n == 0)
+		return NULL;
+	l = xmalloc(sizeof(*l) + o->id.n);
+	l->reply = (struct reply){.send = late_reply_send};
+	l->late = *o->late;
+	l->id_size = o->id.n;
+	memcpy(l->id, o->id.p, o->id.n);
+	o->deferred = true;
+	return &l->reply;
 }
 
 /* The names in a validated JSON array of strings, unescaped. */
@@ -95,7 +137,9 @@ static void run_command(struct session *s, enum command_type type,
 				  .event = e->event,
 				  .data = e->data,
 				  .exclude_self = e->exclude_self,
-				  .is_volatile = e->is_volatile};
+				  .is_volatile = e->is_volatile,
+				  .asks = e->has_ack_timeout,
+				  .ack_timeout_ms = e->ack_timeout_ms};
 
 	command_run(s, &command, reply);
 }
@@ -109,6 +153,22 @@ static void run_app(struct session *s, struct slice text,
 		.name = e->type_name, .args = json_trim(text), .object = true};
 
 	hub->app->on_event(hub, s, &event, reply);
+}
+
+/*
+ * An answer to what the server has asked is answered by nothing, late ones
+ * too; other objects of that name are the application's.
+ */
+static void run_ack(struct session *s, struct slice text,
+		    const struct envelope *e, struct reply *reply)
+{
+	uint64_t id;
+
+	if (json_u64(e->id, &id) &&
+	    ask_answer(s, id, e->data.n ? e->data : SLICE("null")))
+		reply_send(reply, ERR_OK, (struct slice){0});
+	else
+		run_app(s, text, e, reply);
 }
 
 static void run_object(struct session *s, struct slice text,
@@ -126,6 +186,9 @@ static void run_object(struct session *s, struct slice text,
 		break;
 	case ENVELOPE_RESUME:
 		run_resume(s, e, reply);
+		break;
+	case ENVELOPE_ACK:
+		run_ack(s, text, e, reply);
 		break;
 	default:
 		run_app(s, text, e, reply);
@@ -192,9 +255,13 @@ static void run_chunk(struct dialect *d, const struct envelope *e,
 	reply_send(&o->reply, err, slice_str(why));
 }
 
-bool dialect_handle(struct dialect *d, struct slice text, struct buf *answer)
+enum dialect_result dialect_handle(struct dialect *d, struct slice text,
+				   const struct dialect_late *late,
+				   struct buf *answer)
 {
-	struct object_reply o = {.reply = {object_reply_send},
+	struct object_reply o = {.reply = {.send = object_reply_send,
+					   .defer = object_reply_defer},
+				 .late = late,
 				 .answer = answer};
 	struct envelope e = {0};
 	struct buf scratch;
@@ -208,7 +275,9 @@ bool dialect_handle(struct dialect *d, struct slice text, struct buf *answer)
 	else
 		run_decoded(d->session, text, err, &e, why, &o);
 	buf_release(&scratch);
-	return !o.failed;
+	if (o.deferred)
+		return DIALECT_LATER;
+	return o.failed ? DIALECT_FAILED : DIALECT_DONE;
 }
 
 /* The one room that s has joined (the lobby aside), or NULL. */
@@ -229,7 +298,8 @@ static const struct room *only_room(const struct session *s)
 bool dialect_handle_binary(struct dialect *d, struct slice bytes,
 			   struct buf *answer)
 {
-	struct object_reply o = {.reply = {object_reply_send},
+	struct object_reply o = {.reply = {.send = object_reply_send,
+					   .defer = object_reply_defer},
 				 .answer = answer};
 	struct command command = {
 		.type = COMMAND_PUBLISH, .data = bytes, .binary = true};

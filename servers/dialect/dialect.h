@@ -24,13 +24,31 @@ struct dialect {
 void dialect_init(struct dialect *d, struct session *s, size_t max_chunked);
 void dialect_release(struct dialect *d); /* legal after dialect_init() only */
 
+/* Where an answer goes that does not come at once. */
+struct dialect_late {
+	/*
+	 * Called once, at the latest when the session ends (ERR_CLOSED). The
+	 * answer, JSON, is borrowed.
+	 */
+	void (*answer)(void *arg, enum err status, struct slice answer);
+	void *arg;
+};
+
+enum dialect_result {
+	DIALECT_DONE,
+	DIALECT_FAILED, /* the answer is an error */
+	DIALECT_LATER,	/* late->answer() will be called; nothing is appended */
+};
+
 /*
  * Handles one object of a client. At most one answer is produced, into
  * `answer` (appended; empty when the object asked for none), as JSON: the
- * caller sends it the way its protocol does. Returns false when the answer is
- * an error.
+ * caller sends it the way its protocol does. `late` is copied; NULL: whoever
+ * asks for what takes time gets no answer.
  */
-bool dialect_handle(struct dialect *d, struct slice text, struct buf *answer);
+enum dialect_result dialect_handle(struct dialect *d, struct slice text,
+				   const struct dialect_late *late,
+				   struct buf *answer);
 /* Publishes bytes to the one joined room; without one: an error answer. */
 bool dialect_handle_binary(struct dialect *d, struct slice bytes,
 			   struct buf *answer);

@@ -56,9 +56,10 @@ static void teardown(struct fixture *f)
 static const char *handle(struct fixture *f, const char *text, bool expect_ok)
 {
 	buf_clear(&f->answer);
-	cr_assert_eq(dialect_handle(&f->dialect, slice_str(text), &f->answer),
-		     expect_ok, "%s -> %.*s", text,
-		     SLICE_ARG(buf_slice(&f->answer)));
+	cr_assert_eq(
+		dialect_handle(&f->dialect, slice_str(text), NULL, &f->answer),
+		expect_ok ? DIALECT_DONE : DIALECT_FAILED, "%s -> %.*s", text,
+		SLICE_ARG(buf_slice(&f->answer)));
 	cr_assert_eq(buf_add_char(&f->answer, '\0'), ERR_OK);
 	return f->answer.data;
 }
@@ -239,5 +240,74 @@ Test(dialect, chunks_out_of_order_or_too_large_are_refused)
 	cr_assert_not_null(strstr(handle(&f, text, false), "too large"));
 	cr_assert_null(f.dialect.chunks.id);
 	cr_assert_null(f.dialect.chunks.text.data);
+	teardown(&f);
+}
+
+/* What came late, kept. */
+struct late {
+	unsigned answers;
+	enum err status;
+	char text[256];
+};
+
+static void keep_late(void *arg, enum err status, struct slice answer)
+{
+	struct late *l = arg;
+
+	l->answers++;
+	l->status = status;
+	cr_assert_lt(answer.n, sizeof(l->text));
+	memcpy(l->text, answer.p, answer.n);
+	l->text[answer.n] = '\0';
+}
+
+Test(dialect, a_question_is_answered_late)
+{
+	struct late kept = {0};
+	const struct dialect_late late = {keep_late, &kept};
+	struct slice question =
+		SLICE("{\"type\":\"publish\",\"room\":\"a\",\"data\":1,"
+		      "\"ackTimeout\":100,\"id\":\"q\"}");
+	struct fixture f;
+
+	setup(&f);
+	handle(&f, "{\"type\":\"join\",\"room\":\"a\"}", true);
+	buf_clear(&f.answer);
+	cr_assert_eq(dialect_handle(&f.dialect, question, &late, &f.answer),
+		     DIALECT_LATER);
+	cr_assert_eq(f.answer.len, 0);
+	fake_node_tick(&f.node, 1);
+	cr_assert(fake_wrote(&f.peer, ",\"ack\":1}"));
+	cr_assert_str_eq(
+		handle(&f, "{\"type\":\"ack\",\"id\":1,\"data\":[1.0]}", true),
+		"");
+	cr_assert_eq(kept.answers, 1);
+	cr_assert_str_eq(kept.text,
+			 "{\"type\":\"ack\",\"id\":\"q\",\"data\":{\"seq\":1,"
+			 "\"acks\":[[1.0]],\"missing\":0}}");
+	/* Once more, and nobody answers; then without anybody to hear. */
+	cr_assert_eq(dialect_handle(&f.dialect, question, &late, &f.answer),
+		     DIALECT_LATER);
+	fake_node_tick(&f.node, 101);
+	cr_assert_eq(kept.answers, 2);
+	cr_assert_not_null(strstr(kept.text, "\"missing\":1"));
+	handle(&f,
+	       "{\"type\":\"publish\",\"room\":\"a\",\"data\":1,"
+	       "\"ackTimeout\":100}",
+	       true);
+	cr_assert_eq(f.node.hub->asks.pending.count, 0);
+	teardown(&f);
+}
+
+Test(dialect, acks_of_nothing_are_the_applications)
+{
+	struct fixture f;
+
+	setup(&f);
+	cr_assert_not_null(strstr(
+		handle(&f, "{\"type\":\"ack\",\"id\":5,\"data\":1}", false),
+		"unknown type"));
+	handle(&f, "{\"type\":\"ack\",\"id\":\"x\"}", false);
+	handle(&f, "{\"type\":\"ack\"}", false);
 	teardown(&f);
 }

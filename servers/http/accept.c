@@ -52,12 +52,9 @@ static int accept_one(struct http *h)
 		       SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-/* Reads what the peer sent already: closing would reset it otherwise. */
 static void accept_refuse_now(int fd)
 {
-	char sink[16384];
-
-	(void)recv(fd, sink, sizeof(sink), MSG_DONTWAIT);
+	raw_discard(fd);
 	raw_error(fd, MHD_HTTP_SERVICE_UNAVAILABLE, no_room);
 	(void)shutdown(fd, SHUT_WR);
 	(void)close(fd);

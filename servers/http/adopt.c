@@ -78,7 +78,8 @@ void http_adopt(struct http_request *r, bool upgrade,
 	r->arg = arg;
 	r->on.adopted = adopted;
 	if (upgrade) {
-		if (adopt_queue(r, headers, count) != MHD_YES)
+		/* One that does not ask for an upgrade may be plain. */
+		if (!r->mhd || adopt_queue(r, headers, count) != MHD_YES)
 			adopt_fail(r);
 		return;
 	}

@@ -31,6 +31,8 @@ const char *status_text(unsigned status)
 		return "request target too long";
 	case MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE:
 		return "request head too large";
+	case MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED:
+		return "only HTTP/1.1 and HTTP/1.0 are spoken";
 	default:
 		return "service unavailable";
 	}
@@ -39,9 +41,12 @@ const char *status_text(unsigned status)
 /* The Origin that the answer's CORS headers name, or NULL. */
 static const char *answer_origin(const struct http_request *r)
 {
-	if (!request_origin_allowed(r))
+	struct slice origin;
+
+	if (!http_request_header(r, "Origin", &origin) ||
+	    !request_origin_allowed(r))
 		return NULL;
-	return MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "Origin");
+	return origin.p;
 }
 
 /* Queued even while suspended; it is then sent once resumed. */
@@ -66,25 +71,26 @@ static void answer_there(struct http_request *r, struct http_response *p,
 static void answer_here(struct http_request *r, struct http_response *p,
 			bool closes, bool kept)
 {
-	enum persistence persist = PERSIST_DEFAULT;
-	const char *origin = r->origin;
+	struct answer_head head = {.origin = r->origin,
+				   .date = date_now(&r->http->date),
+				   .head_only = r->method == HTTP_HEAD};
 
 	if (!kept) {
-		origin = answer_origin(r);
+		head.origin = answer_origin(r);
 		r->keep = request_persists(r);
 	}
 	if (closes)
 		r->keep = false;
 	if (!r->keep)
-		persist = PERSIST_CLOSE;
+		head.persist = PERSIST_CLOSE;
 	else if (r->minor == 0)
-		persist = PERSIST_SAID;
-	peer_send(r, response_wire(p, origin, persist, r->method == HTTP_HEAD));
+		head.persist = PERSIST_SAID;
+	peer_send(r, response_wire(p, &head));
 }
 
 static void answer(struct http_request *r, struct http_response *p, bool closes)
 {
-	bool kept = !r->mhd || r->taken;
+	bool kept = !r->plain && (!r->mhd || r->taken);
 
 	CHECK(r->phase == PHASE_BODY || r->phase == PHASE_HELD);
 	closes |= r->http->draining;
@@ -113,8 +119,9 @@ void http_respond(struct http_request *r, unsigned status, const char *type,
 	http_response_unref(p);
 }
 
-void answer_error(struct http_request *r, unsigned status, const char *text,
-		  bool closes, const char *name, const char *value)
+void http_respond_refusal(struct http_request *r, unsigned status,
+			  const char *text, const struct http_header *headers,
+			  size_t count)
 {
 	struct http_response *p;
 	struct buf body;
@@ -124,9 +131,9 @@ void answer_error(struct http_request *r, unsigned status, const char *text,
 	CHECK(json_add_string(&body, slice_str(text)) == ERR_OK);
 	CHECK(buf_add_char(&body, '}') == ERR_OK);
 	p = http_response_new(status, JSON_TYPE, buf_slice(&body));
-	if (name)
-		http_response_header(p, name, value);
-	answer(r, p, closes);
+	for (size_t i = 0; i < count; i++)
+		http_response_header(p, headers[i].name, headers[i].value);
+	answer(r, p, true);
 	http_response_unref(p);
 	buf_release(&body);
 }
@@ -134,25 +141,23 @@ void answer_error(struct http_request *r, unsigned status, const char *text,
 void http_respond_error(struct http_request *r, unsigned status,
 			const char *text)
 {
-	answer_error(r, status, text, true, NULL, NULL);
+	http_respond_refusal(r, status, text, NULL, 0);
 }
 
 void answer_options(struct http_request *r, unsigned allow)
 {
 	struct http_response *p =
 		http_response_new(MHD_HTTP_NO_CONTENT, NULL, (struct slice){0});
-	const char *wish = MHD_lookup_connection_value(
-		r->mhd, MHD_HEADER_KIND, "Access-Control-Request-Headers");
-	struct slice origin;
+	struct slice origin, wish = SLICE(CORS_HEADERS);
 	char methods[64];
 
 	route_methods_text(allow | HTTP_OPTIONS, methods, sizeof(methods));
 	http_response_header(p, "Allow", methods);
+	(void)http_request_header(r, "Access-Control-Request-Headers", &wish);
 	if (http_request_header(r, "Origin", &origin)) {
 		http_response_header(p, "Access-Control-Allow-Methods",
 				     methods);
-		http_response_header(p, "Access-Control-Allow-Headers",
-				     wish ? wish : CORS_HEADERS);
+		http_response_header(p, "Access-Control-Allow-Headers", wish.p);
 		http_response_header(p, "Access-Control-Max-Age", CORS_MAX_AGE);
 	}
 	answer(r, p, false);

@@ -216,8 +216,6 @@ static void stop_listening(struct http *h)
 void http_drain(struct http *h)
 {
 	h->draining = true;
-	stop_listening(h);
-	peer_drain(h);
 }
 
 /*
@@ -234,6 +232,8 @@ static void stop_readers(struct http *h)
 			http_respond_error(
 				r, MHD_HTTP_SERVICE_UNAVAILABLE,
 				status_text(MHD_HTTP_SERVICE_UNAVAILABLE));
+		else
+			peer_dismiss(r);
 	}
 	while (!list_empty(&h->due)) {
 		resume_batch(h);
@@ -279,6 +279,15 @@ int http_port(const struct http *h)
 		return -1;
 	return ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port
 						  : at.v4.sin_port);
+}
+
+bool http_busy(const struct http *h)
+{
+	LIST_FOREACH (it, &h->requests)
+		if (peer_is_busy(list_entry(it, struct http_request, link)))
+			return true;
+	/* A peer that still sends has not read its answer yet. */
+	return h->linger_count > 0;
 }
 
 uint64_t http_connections(const struct http *h)

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The HTTP front: accepts connections, parses requests with libmicrohttpd,
- * routes them, bounds them in size and time, and either answers, holds them
- * (long polling), or hands the socket over for good (WebSocket, SSE). No type
- * of libmicrohttpd leaves this module.
+ * The HTTP front: accepts connections, reads requests, all but plain ones
+ * with libmicrohttpd, routes them, bounds them in size and time, and either
+ * answers, holds them (long polling), or hands the socket over for good
+ * (WebSocket, SSE). No type of libmicrohttpd leaves this module.
  *
  * A route's handler is called once, when head and body are complete; errors
  * found before that (unknown path, wrong method, body too large, head too
  * slow) are answered here, after the request's body was discarded.
  *
- * End of tick: http_new() adds a hook that runs libmicrohttpd (handlers are
- * called from there); http_start() adds a second one that sends the responses
- * of held requests. Make the hub in between, so that what handlers publish is
- * flushed in the same tick, and what the flush answers leaves in it too.
+ * End of tick: http_new() adds a hook that runs libmicrohttpd (the other
+ * handlers are called from there); http_start() adds a second one that sends
+ * the responses of held requests. Make the hub in between, so that what
+ * handlers publish is flushed in the same tick, and what the flush answers
+ * leaves in it too.
  */
 #ifndef SERVERS_HTTP_HTTP_H
 #define SERVERS_HTTP_HTTP_H
@@ -58,12 +59,30 @@ extern const struct http_options http_defaults;
 
 typedef void http_handler(struct http_request *r, void *arg);
 
+/* What becomes of a body that a route was told of. */
+enum http_upload {
+	HTTP_UPLOAD_BEGINS,  /* the head is there */
+	HTTP_UPLOAD_ENDS,    /* `handle` follows at once */
+	HTTP_UPLOAD_REFUSED, /* it was too large: it gets 413 */
+	HTTP_UPLOAD_LOST,    /* the client left, or took too long */
+};
+typedef void http_upload_fn(struct http_request *r, enum http_upload what,
+			    void *arg);
+
 struct http_route {
 	const char *path;  /* "/publish"; with `prefix`: "/sse/" */
 	bool prefix;	   /* matches every longer path, too */
 	unsigned methods;  /* enum http_method, or-ed; others get 405 */
 	uint64_t max_body; /* larger bodies get 413 */
+	/* Its handler is asked while the server drains; others get 503. */
+	bool while_draining;
 	http_handler *handle;
+	/*
+	 * Told when a request that has a body begins, and exactly once of the
+	 * body's end, unless the front is freed. It answers nothing. NULL:
+	 * nobody wants to know.
+	 */
+	http_upload_fn *on_upload;
 	void *arg;
 };
 
@@ -73,12 +92,23 @@ MUST_USE enum err http_new(struct loop *loop, const struct http_options *o,
 			   struct http **out);
 void http_route(struct http *h, const struct http_route *r); /* copies *r */
 MUST_USE enum err http_start(struct http *h); /* starts accepting */
-void http_drain(struct http *h); /* stops accepting; held requests remain */
-void http_free(struct http *h);	 /* closes what is left; NULL is legal */
+/*
+ * From now on requests get 503, but on routes that say otherwise, and every
+ * answer closes its connection. Held requests remain. Connections are still
+ * accepted, so that clients and balancers are told instead of reset.
+ */
+void http_drain(struct http *h);
+/*
+ * Closes what is left; requests that have begun or are held get 503. NULL is
+ * legal.
+ */
+void http_free(struct http *h);
 
 /* Queries */
 int http_port(const struct http *h);
 uint64_t http_connections(const struct http *h); /* adopted ones too */
+/* Whether a request is being read or answered; a held one is not. */
+bool http_busy(const struct http *h);
 /* An adopted socket was closed: it no longer counts. */
 void http_adopted_closed(struct http *h);
 
@@ -114,18 +144,34 @@ struct slice http_request_address(const struct http_request *r);
 struct http *http_request_front(const struct http_request *r);
 
 /*
+ * Appends the head of a GET request without a query as it came, but for
+ * spaces around values. `out` is without a limit.
+ */
+void http_request_head(const struct http_request *r, struct buf *out);
+
+/*
  * Appends the CORS header lines that answer this request's Origin, if it has
  * one, for handlers that write their own response head.
  */
 void http_request_cors(const struct http_request *r, struct buf *head);
+/* Appends the Date header line, for the same. */
+void http_request_date(const struct http_request *r, struct buf *head);
+
+struct http_header {
+	const char *name, *value;
+};
 
 /* Answers: exactly one of the following per request. */
 /* `type` may be NULL. JSON errors: http_respond_error(). */
 void http_respond(struct http_request *r, unsigned status, const char *type,
 		  struct slice body);
-/* {"error":"<text>"} with the status. */
+/* {"error":"<text>"} with the status; the connection closes after it. */
 void http_respond_error(struct http_request *r, unsigned status,
 			const char *text);
+/* The same with headers, as `Allow`. */
+void http_respond_refusal(struct http_request *r, unsigned status,
+			  const char *text, const struct http_header *headers,
+			  size_t count);
 /*
  * A response of one's own, which may answer many requests. Returns owned;
  * every http_respond_with() takes a reference of its own.
@@ -134,6 +180,12 @@ struct http_response *http_response_new(unsigned status, const char *type,
 					struct slice body); /* copies */
 void http_response_header(struct http_response *p, const char *name,
 			  const char *value);
+/*
+ * For the answer to HEAD where that to GET has no length, since its body lasts
+ * until the connection closes: answer with http_respond_close(). It has no
+ * body itself.
+ */
+void http_response_endless(struct http_response *p);
 void http_response_unref(struct http_response *p);
 void http_respond_with(struct http_request *r, struct http_response *p);
 /* As above, and the connection closes after it. */
@@ -149,16 +201,14 @@ void http_request_hold(struct http_request *r,
 		       void *arg);
 
 /*
- * Hands the socket over. For `upgrade`, libmicrohttpd sends 101 with the
- * given headers, and `adopted` is called from a later step of the same tick;
- * otherwise nothing is sent and `adopted` runs before this returns. It gets
- * the descriptor (its own to close; http_adopted_closed() afterwards) and the
- * bytes that the client sent ahead (borrowed). fd is -1 when the client is
- * gone or no descriptor was free (the connection is closed then).
+ * Hands the socket over. For `upgrade`, of a request that asks for one,
+ * libmicrohttpd sends 101 with the given headers, and `adopted` is called from
+ * a later step of the same tick; otherwise nothing is sent and `adopted` runs
+ * before this returns. It gets the descriptor (its own to close;
+ * http_adopted_closed() afterwards) and the bytes that the client sent ahead
+ * (borrowed). fd is -1 when the client is gone or no descriptor was free (the
+ * connection is closed then).
  */
-struct http_header {
-	const char *name, *value;
-};
 void http_adopt(struct http_request *r, bool upgrade,
 		const struct http_header *headers, size_t count,
 		void (*adopted)(void *arg, int fd, struct slice ahead),

@@ -134,6 +134,17 @@ Test(http, answers_and_keeps_the_connection)
 	cr_assert_not(c.ended);
 }
 
+/* Of those that we send, those that libmicrohttpd sends, and errors. */
+Test(http, answers_tell_the_time)
+{
+	client_say(&c, GET("/hello") GET("/hello") "GET /hello HTTP/1.1\r\n"
+						   "\r\n");
+	cr_assert(client_hear_end(&c));
+	cr_assert_eq(client_count(&c, "HTTP/1.1 "), 3);
+	cr_assert_eq(client_count(&c, "\r\nDate: "), 3);
+	cr_assert_eq(client_count(&c, " GMT\r\n"), 3);
+}
+
 Test(http, counts_connections_down)
 {
 	client_say(&c, GET("/hello"));
@@ -434,33 +445,220 @@ Test(http, heads_of_48_kib)
 	cr_assert_eq(calls, 0);
 }
 
-static void expect_400(const char *text)
+/* Our JSON with the status, once, and the end of the connection. */
+static void expect_refusal(struct client *d, unsigned status)
+{
+	char line[32];
+
+	(void)snprintf(line, sizeof(line), "HTTP/1.1 %u ", status);
+	cr_assert(client_hear_end(d));
+	cr_assert(strstr(client_text(d), line), "%s", client_text(d));
+	cr_assert(strstr(client_text(d), "application/json\r\n"));
+	cr_assert(strstr(client_text(d), "Connection: close\r\n"));
+	cr_assert(strstr(client_text(d), "\r\n\r\n{\"error\":\""));
+	cr_assert_eq(client_count(d, "Content-Length: "), 1, "%s",
+		     client_text(d));
+	cr_assert_not(d->reset);
+}
+
+static void expect_refused(const char *text, unsigned status)
 {
 	struct client d;
 
 	client_open(&d, &rig);
 	client_say(&d, text);
-	cr_assert(client_hear(&d, "HTTP/1.1 400 "), "%s", text);
-	cr_assert(client_hear_end(&d), "%s", text);
+	expect_refusal(&d, status);
 	client_close(&d);
 }
 
 Test(http, malformed_requests)
 {
-	expect_400("GET /hello HTTP/1.1\r\n\r\n"); /* no Host */
-	expect_400("GET /hello HTTX/1.1\r\n" HOST "\r\n");
-	expect_400("GET /hello HTTP/1.1\r\n" HOST "no colon\r\n\r\n");
-	expect_400("POST /echo HTTP/1.1\r\n" HOST
-		   "Content-Length: ten\r\n\r\n");
-	expect_400("POST /echo HTTP/1.1\r\n" HOST
-		   "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd");
-	expect_400("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 3\r\n"
-		   "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
-	expect_400("POST /echo HTTP/1.1\r\n" HOST
-		   "Transfer-Encoding: gzip\r\n\r\nabcd");
-	expect_400("POST /echo HTTP/1.1\r\n" HOST
-		   "Transfer-Encoding: chunked\r\n\r\nzz\r\n");
+	expect_refused("GARBAGE\r\n\r\n", 400);
+	expect_refused("\x16\x03\x01\x02", 400);
+	expect_refused("GET /hello HTTP/2.0\r\n" HOST "\r\n", 505);
+	expect_refused("GET /hello HTTP/1.1\r\n\r\n", 400); /* no Host */
+	expect_refused("GET /hello HTTX/1.1\r\n" HOST "\r\n", 400);
+	expect_refused("GET /hello HTTP/1.1\r\n" HOST "no colon\r\n\r\n", 400);
+	expect_refused("POST /echo HTTP/1.1\r\n" HOST
+		       "Content-Length: ten\r\n\r\n",
+		       400);
+	expect_refused("POST /echo HTTP/1.1\r\n" HOST
+		       "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+		       400);
+	expect_refused("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 3\r\n"
+		       "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		       400);
+	expect_refused("POST /echo HTTP/1.1\r\n" HOST
+		       "Transfer-Encoding: gzip\r\n\r\nabcd",
+		       400);
+	expect_refused("POST /echo HTTP/1.1\r\n" HOST
+		       "Content-Length: 99999999999999999999\r\n\r\nabcd",
+		       413);
 	cr_assert_eq(calls, 0);
+}
+
+#define CHUNKED                                                                \
+	"POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
+
+Test(http, malformed_chunks)
+{
+	struct client d;
+
+	expect_refused(CHUNKED "zz\r\n", 400);
+	expect_refused(CHUNKED "3\r\nabcdef\r\n", 400);
+	client_open(&d, &rig);
+	client_say(&d, CHUNKED);
+	rig_run(&rig, 20);
+	client_say(&d, "3\r\nabc\r\n");
+	rig_run(&rig, 20);
+	client_say(&d, "nonsense\r\n");
+	expect_refusal(&d, 400);
+	client_close(&d);
+	cr_assert_eq(calls, 0);
+}
+
+/* Nobody but libmicrohttpd sees the second head. */
+Test(http, malformed_request_behind_another)
+{
+	client_say(&c, GET("/hello") "GET /hello HTTP/1.1\r\n\r\n");
+	cr_assert(client_hear_end(&c));
+	cr_assert_eq(client_count(&c, "HTTP/1.1 200 "), 1);
+	cr_assert_eq(client_count(&c, "HTTP/1.1 400 "), 1);
+	cr_assert(strstr(client_text(&c), "\r\n\r\n{\"error\":\""));
+	cr_assert_not(strstr(client_text(&c), "<html>"));
+	cr_assert_eq(calls, 1);
+}
+
+Test(http, head_that_ends_early)
+{
+	client_say(&c, "GET /hello HTTP/1.1\r\n" HOST);
+	rig_run(&rig, 20);
+	cr_assert_eq(shutdown(c.fd, SHUT_WR), 0);
+	expect_refusal(&c, 400);
+}
+
+/* RFC 9112 section 3.2.2 */
+Test(http, absolute_form)
+{
+	client_say(&c, GET("http://a.example:80/echo?q=one"));
+	cr_assert(client_hear(&c, " p=/echo q=one "), "%s", client_text(&c));
+	client_forget(&c);
+	client_say(&c, GET("HTTPS://a.example/echo"));
+	cr_assert(client_hear(&c, " p=/echo q= "), "%s", client_text(&c));
+	client_forget(&c);
+	client_say(&c, GET("http://a.example"));
+	cr_assert(client_hear(&c, "HTTP/1.1 404 "));
+	cr_assert(client_hear_end(&c));
+}
+
+static void on_head(struct http_request *r, void *arg)
+{
+	struct http_response *p =
+		http_response_new(200, "text/event-stream", (struct slice){0});
+
+	(void)arg;
+	http_response_endless(p);
+	http_respond_close(r, p);
+	http_response_unref(p);
+}
+
+/*
+ * The answer to `text`, with another header line, on a connection of its own,
+ * without its Date.
+ */
+static char *answer_to(const char *text, const char *line)
+{
+	const char *rest = strchr(text, '\n') + 1;
+	struct client d;
+	char *answer, *date;
+
+	client_open(&d, &rig);
+	client_send(&d, slice_of(text, (size_t)(rest - text)));
+	client_say(&d, line);
+	client_say(&d, rest);
+	cr_assert(client_hear(&d, "\r\n\r\n"), "%s", text);
+	rig_run(&rig, 5);
+	(void)client_hear(&d, "HTTP");
+	answer = xstrdup(client_text(&d));
+	date = strstr(answer, "Date: ");
+	cr_assert_not_null(date, "%s", text);
+	memset(date, '-', strcspn(date, "\r"));
+	client_close(&d);
+	return answer;
+}
+
+/*
+ * A plain request is read by us. A blank behind a value makes it one that
+ * libmicrohttpd reads, and has to change nothing else.
+ */
+static void expect_alike(const char *text)
+{
+	char *ours = answer_to(text, "Odd: x\r\n");
+	char *theirs = answer_to(text, "Odd: x \r\n");
+
+	cr_assert_str_eq(ours, theirs, "%s", text);
+	free(ours);
+	free(theirs);
+}
+
+Test(http, plain_requests_are_answered_like_others)
+{
+	expect_alike(GET("/hello"));
+	expect_alike(GET("/e%63ho?x=9&q=a%20b%2Bc+d&q=second"));
+	expect_alike(GET("/echo?Q=1&q&q=2"));
+	expect_alike(GET("/echo?q=&q=2"));
+	expect_alike(GET("/echo?a?q=1&q=a?b=c#d"));
+	expect_alike(GET("/echo?q%3d=1&%71=%C3%A9%26"));
+	expect_alike(
+		GET("/list?room=a&&=x&room=b%7Cc&room=&room&roo=m+&room=+"));
+	expect_alike(GET("/a+b%2fc"));
+	expect_alike(GET("/tree/deep/%2e%2e//x?"));
+	expect_alike("HEAD /hello HTTP/1.1\r\n" HOST "\r\n");
+	expect_alike("DELETE /echo HTTP/1.1\r\n" HOST "\r\n");
+	expect_alike("BREW /hello HTTP/1.1\r\n" HOST "\r\n");
+	expect_alike("OPTIONS /echo HTTP/1.1\r\n" HOST "\r\n");
+	expect_alike("GET /hello HTTP/1.0\r\n\r\n");
+	expect_alike("GET /hello HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n");
+	expect_alike("GET /hello HTTP/1.1\r\n" HOST
+		     "Connection: x, Close\r\n\r\n");
+	expect_alike("GET /echo HTTP/1.1\r\n" HOST
+		     "X-TEST: \t a  value\r\nx-test: b\r\n\r\n");
+	expect_alike("GET /hello HTTP/1.1\r\n" HOST
+		     "Origin: https://a.example\r\n\r\n");
+	expect_alike("OPTIONS /echo HTTP/1.1\r\n" HOST
+		     "Origin: https://a.example\r\n"
+		     "Access-Control-Request-Method: POST\r\n"
+		     "Access-Control-Request-Headers: x-one\r\n\r\n");
+}
+
+Test(http, plain_bodies_are_read_like_others)
+{
+	expect_alike("POST /echo HTTP/1.1\r\n" HOST "\r\n");
+	expect_alike("POST /echo?q=1 HTTP/1.1\r\n" HOST
+		     "Content-Length: 3\r\n\r\nabc");
+	expect_alike("POST /echo HTTP/1.1\r\n" HOST
+		     "Content-Length: 003\r\n\r\n\r\n\r");
+	expect_alike("GET /echo HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n");
+	expect_alike("POST /nowhere HTTP/1.1\r\n" HOST
+		     "Content-Length: 3\r\n\r\nabc");
+	expect_alike("PUT /echo HTTP/1.1\r\n" HOST
+		     "Content-Length: 3\r\n\r\nabc");
+}
+
+/* By us, and by libmicrohttpd where it has read ahead. */
+Test(http, head_of_an_endless_answer)
+{
+	route("/stream", false, HTTP_HEAD, on_head);
+	client_say(&c, "HEAD /stream HTTP/1.1\r\n" HOST "\r\n");
+	cr_assert(client_hear_end(&c));
+	cr_assert(strstr(client_text(&c), "HTTP/1.1 200 "));
+	cr_assert_not(strcasestr(client_text(&c), "Content-Length"));
+	cr_assert(strstr(client_text(&c), "Connection: close\r\n"));
+	reopen();
+	client_say(&c, "HEAD /stream HTTP/1.1\r\n" HOST "\r\n" GET("/hello"));
+	cr_assert(client_hear_end(&c));
+	cr_assert(strstr(client_text(&c), "HTTP/1.1 200 "));
+	cr_assert_not(strcasestr(client_text(&c), "Content-Length"));
 }
 
 Test(http, pipelined_requests_in_one_tick)
@@ -533,6 +731,10 @@ Test(http, preflight)
 	cr_assert(strstr(client_text(&c), "Access-Control-Allow-Origin: "
 					  "https://a.example\r\n"));
 	client_forget(&c);
+	client_say(&c, "OPTIONS /echo HTTP/1.1\r\n" HOST
+		       "Origin: https://a.example\r\n\r\n");
+	cr_assert(client_hear(&c, "Access-Control-Allow-Methods: "));
+	client_forget(&c);
 	client_say(&c, "OPTIONS /nowhere HTTP/1.1\r\n" HOST "\r\n");
 	cr_assert(client_hear(&c, "HTTP/1.1 404 "));
 	cr_assert_eq(calls, 0);
@@ -551,24 +753,77 @@ Test(http, port_in_use)
 	http_free(NULL);
 }
 
-Test(http, drain)
+/* Draining */
+
+Test(http, draining_tells_whoever_asks)
 {
-	struct client idle, other;
+	struct client idle, fresh;
 
 	client_open(&idle, &rig);
 	client_say(&idle, GET("/hello"));
 	cr_assert(client_hear(&idle, "hello"));
+	client_forget(&idle);
+	cr_assert_not(http_busy(rig.http));
 	client_say(&c, "GET /hello HTTP/1.1\r\n");
 	rig_run(&rig, 20);
+	cr_assert(http_busy(rig.http));
+	calls = 0;
 	http_drain(rig.http);
-	cr_assert(client_hear_end(&idle));
+	client_open(&fresh, &rig);
 	client_say(&c, HOST "\r\n");
+	client_say(&idle, GET("/hello"));
+	client_say(&fresh, GET("/nowhere"));
+	expect_refusal(&c, 503);
+	expect_refusal(&idle, 503);
+	expect_refusal(&fresh, 503);
+	cr_assert_eq(calls, 0);
+	cr_assert_eq(http_connections(rig.http), 0);
+	cr_assert_not(http_busy(rig.http));
+	client_close(&idle);
+	client_close(&fresh);
+}
+
+Test(http, a_route_may_answer_while_draining)
+{
+	http_route(rig.http, &(struct http_route){.path = "/farewell",
+						  .methods = HTTP_GET,
+						  .while_draining = true,
+						  .handle = on_hello});
+	http_drain(rig.http);
+	client_say(&c, GET("/farewell"));
 	cr_assert(client_hear(&c, "\r\n\r\nhello"));
 	cr_assert(strstr(client_text(&c), "Connection: close\r\n"));
 	cr_assert(client_hear_end(&c));
-	cr_assert_eq(http_connections(rig.http), 0);
-	client_close(&idle);
-	(void)other;
+}
+
+Test(http, a_large_answer_is_busy_until_it_is_out)
+{
+	client_say(&c, GET("/large"));
+	for (unsigned i = 0; i < 100 && !http_busy(rig.http); i++)
+		rig_tick(&rig);
+	cr_assert(http_busy(rig.http));
+	http_drain(rig.http);
+	rig_run(&rig, 20);
+	cr_assert(http_busy(rig.http));
+	cr_assert(client_hear(&c, "xxxZ"));
+	rig_run(&rig, 20);
+	cr_assert_not(http_busy(rig.http));
+}
+
+Test(http, what_has_begun_gets_503_at_the_end)
+{
+	struct client body;
+
+	client_open(&body, &rig);
+	client_say(&c, "GET /hello HTTP/1.1\r\n");
+	client_say(&body,
+		   "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\na");
+	rig_run(&rig, 20);
+	http_free(rig.http);
+	rig.http = NULL;
+	expect_refusal(&c, 503);
+	expect_refusal(&body, 503);
+	client_close(&body);
 }
 
 /* Origins */

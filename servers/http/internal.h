@@ -3,10 +3,12 @@
  * What the files of the HTTP front share; nobody else includes it.
  *
  * A connection is ours: its descriptor, its place in the loop, its time-outs.
- * When bytes come, a duplicate of the descriptor is lent to libmicrohttpd,
- * which reads the request; when the handler answers or holds it, the
- * connection is taken back, so that a waiting or idle one costs a few hundred
- * bytes and a response shared by many is rendered once. (libmicrohttpd
+ * A plain request (see http1_request.h) that is all that has come is read here.
+ *
+ * For any other, once its head is whole, a duplicate of the descriptor is lent
+ * to libmicrohttpd, which reads the request; when the handler answers or holds
+ * it, the connection is taken back, so that a waiting or idle one costs a few
+ * hundred bytes and a response shared by many is rendered once. (libmicrohttpd
  * itself would keep its whole buffer per connection, all of it touched after
  * the first response.)
  *
@@ -21,6 +23,7 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "servers/base/buf.h"
 #include "servers/base/list.h"
@@ -28,16 +31,23 @@
 #include "servers/base/loop.h"
 #include "servers/base/wheel.h"
 #include "servers/http/http.h"
+#include "servers/wire/http1_request.h"
 
 #define JSON_TYPE "application/json"
 
 struct wire;
 
+/* The latest second that an answer was sent in, as the line that tells it. */
+struct http_date {
+	time_t second;
+	char line[80]; /* with its CRLF */
+};
+
 /*
  * A daemon of libmicrohttpd, to which connections are lent for a request. Its
  * pool of memory per connection bounds the head, and is dear when it is large:
- * so the usual heads go to one with a small pool, and the few that are long,
- * of many lines, or not whole yet, to one that takes them all.
+ * so the usual heads go to one with a small pool, and the few that are long
+ * or of many lines, to one that takes them all.
  */
 struct reader {
 	struct http *http;
@@ -60,11 +70,18 @@ enum request_phase {
 	PHASE_DEAD,	/* to be closed */
 };
 
+/* A request that we read ourselves. */
+struct plain_request {
+	struct http1_request head;
+	struct http1_target target;
+};
+
 /* One connection, and the request that it carries now. */
 struct http_request {
 	struct http *http;
-	struct MHD_Connection *mhd; /* while it is lent */
-	struct reader *reader;	    /* to whom it is or was lent */
+	const struct plain_request *plain; /* until its handler returns */
+	struct MHD_Connection *mhd;	   /* while it is lent */
+	struct reader *reader;		   /* to whom it is or was lent */
 	struct loop_fd io;
 	struct timer timer;
 	struct list link; /* in http->requests */
@@ -89,6 +106,7 @@ struct http_request {
 	uint8_t phase;
 	uint8_t minor;	  /* HTTP/1.x */
 	bool complete;	  /* head and body are there */
+	bool uploading;	  /* the route was told, and not of the end */
 	bool taken;	  /* taken back; libmicrohttpd is about to let go */
 	bool keep;	  /* the connection lives on after the response */
 	bool readable;	  /* bytes came that nobody has read */
@@ -96,6 +114,7 @@ struct http_request {
 	bool suspended;	  /* held by libmicrohttpd */
 	bool bad_target;  /* the request's target holds an encoded NUL */
 	bool long_target; /* it is longer than we serve */
+	bool unseen;	  /* libmicrohttpd may find it malformed */
 	bool given_up;	  /* we shut the socket down */
 };
 
@@ -118,6 +137,7 @@ struct http {
 	unsigned linger_count;
 	unsigned handled; /* handlers called, ever; it may wrap */
 	struct log_limit starved;
+	struct http_date date;
 	int reserve; /* descriptor kept for the day there is no other */
 	bool draining;
 	bool stopping;
@@ -129,13 +149,18 @@ void reader_stop_all(struct http *h);
 /* Runs those that are ready; returns whether there is more to do at once. */
 bool reader_run_all(struct http *h);
 bool reader_any_ready(const struct http *h);
-/* The one for the request whose bytes wait in `fd`. */
-struct reader *reader_choose(struct http *h, int fd);
+/* The one for the request with that head. */
+struct reader *reader_choose(struct http *h, const struct http1_look *look);
 
 /* http.c */
 /* One of our descriptors goes, one of the reserve comes back. */
 void reserve_release(struct http *h);
 void reserve_restore(struct http *h);
+
+/* date.c */
+/* Return `d` with the line of that second, which is only written when new. */
+const struct http_date *date_at(struct http_date *d, time_t second);
+const struct http_date *date_now(struct http_date *d);
 
 /* accept.c */
 loop_fd_fn accept_ready;
@@ -162,13 +187,24 @@ void request_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 void *request_target(void *cls, const char *target, struct MHD_Connection *mhd);
 
 /*
+ * Handles a plain request, with its whole body. Afterwards the connection is
+ * to be ended if its phase is PHASE_DEAD or PHASE_LEAVING.
+ */
+void request_serve(struct http_request *r, const struct plain_request *q,
+		   struct slice body);
+
+/* Whether the client wants its connection kept; asked before it is taken. */
+bool request_persists(const struct http_request *r);
+
+/* request_values.c */
+/* Calls `each` for every value, until it returns MHD_NO. */
+void request_each(const struct http_request *r, enum MHD_ValueKind kind,
+		  MHD_KeyValueIteratorN each, void *arg);
+/*
  * Whether every Origin of the request is one of ours; a request without one
  * does not come from a web page, or from one of the same origin.
  */
 bool request_origin_allowed(const struct http_request *r);
-
-/* Whether the client wants its connection kept; asked before it is taken. */
-bool request_persists(const struct http_request *r);
 
 /* peer.c: connections */
 void peer_open(struct http *h, int fd); /* takes fd */
@@ -185,8 +221,10 @@ void peer_gone(struct http_request *r);
 /* To be resumed or lent in the end-of-tick hook. */
 void peer_later(struct http_request *r);
 void peer_resume(struct http_request *r); /* the hook's part of it */
-/* Closes what is between requests; the others close after their answer. */
-void peer_drain(struct http *h);
+/* In the middle of a request or of its answer; a held one is not. */
+bool peer_is_busy(const struct http_request *r);
+/* Tells whoever is in the middle of a request that there will be no answer. */
+void peer_dismiss(struct http_request *r);
 void peer_end(struct http_request *r); /* closes and frees it */
 
 /* deadline.c */
@@ -196,6 +234,8 @@ timer_fn peer_timeout;
 /* raw.c: answers behind libmicrohttpd's back */
 /* Sends a whole JSON error that closes; best effort, never blocks. */
 void raw_error(int fd, unsigned status, const char *text);
+/* Reads what came already: closing would reset the connection otherwise. */
+void raw_discard(int fd);
 /*
  * Takes fd. Tells the peer that nothing follows, and reads on for a moment, so
  * that what it still sends does not reset the connection and lose the answer.
@@ -209,16 +249,22 @@ unsigned response_status(const struct http_response *p);
 /* As libmicrohttpd sends it; returns owned. */
 struct MHD_Response *response_mhd(struct http_response *p, const char *origin,
 				  bool closes);
+/* What the head says of one answer beside the response itself. */
+struct answer_head {
+	const char *origin; /* for CORS; NULL: the request has none */
+	const struct http_date *date;
+	enum persistence persist;
+	bool head_only;
+};
+
 /* As we send it; returns a reference. */
-struct wire *response_wire(struct http_response *p, const char *origin,
-			   enum persistence persist, bool head_only);
+struct wire *response_wire(struct http_response *p,
+			   const struct answer_head *a);
 struct slice wire_bytes(const struct wire *w);
 void wire_unref(struct wire *w);
 
 /* answer.c */
 const char *status_text(unsigned status); /* what our early errors say */
-void answer_error(struct http_request *r, unsigned status, const char *text,
-		  bool closes, const char *name, const char *value);
 /* Answers a CORS preflight or a plain OPTIONS with what `allow` has. */
 void answer_options(struct http_request *r, unsigned allow);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Connections: ours while they wait, lent to libmicrohttpd while it reads a
- * request, taken back when the request is answered or held.
+ * Connections: ours while they wait and for plain requests, lent to
+ * libmicrohttpd while it reads another one, taken back when that is answered
+ * or held.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,8 @@
  */
 #define LENT_AT_ONCE 3
 
+#define USUAL_HEAD 4096 /* looked at first */
+
 /* Ending */
 
 /* Whether the peer may still be sending what nobody will read. */
@@ -46,7 +49,7 @@ void peer_end(struct http_request *r)
 	struct http *h = r->http;
 	int fd = r->io.fd;
 
-	CHECK(!r->mhd);
+	CHECK(!r->mhd && !r->plain);
 	timer_cancel(&r->timer);
 	list_remove(&r->due);
 	list_remove(&r->link);
@@ -68,11 +71,11 @@ void peer_end(struct http_request *r)
 	free(r);
 }
 
-/* Ends it now, or as soon as libmicrohttpd has let go. */
+/* Ends it now, or as soon as who has called its handler lets go. */
 static void peer_fail(struct http_request *r)
 {
 	r->phase = PHASE_DEAD;
-	if (!r->mhd)
+	if (!r->mhd && !r->plain)
 		peer_end(r);
 }
 
@@ -98,20 +101,20 @@ static void peer_refuse(struct http_request *r)
 	peer_end(r);
 }
 
-static void peer_lend(struct http_request *r)
+static void peer_lend(struct http_request *r, struct reader *reader)
 {
 	/* It wants an address to remember; we ask the kernel when asked. */
 	static const struct sockaddr_in nowhere = {.sin_family = AF_INET};
 	struct http *h = r->http;
 	int fd = peer_duplicate(r);
 
-	r->readable = false;
 	if (fd < 0) {
 		peer_refuse(r);
 		return;
 	}
 	h->lending = r;
-	r->reader = reader_choose(h, fd);
+	r->reader = reader;
+	r->unseen = false;
 	/* It closes the descriptor when it fails. */
 	if (MHD_add_connection(r->reader->daemon, fd,
 			       (const struct sockaddr *)&nowhere,
@@ -121,14 +124,85 @@ static void peer_lend(struct http_request *r)
 		h->lending = NULL;
 		return;
 	}
-	/* A new connection's time counts from its start. */
-	if (r->phase == PHASE_NEW)
-		r->phase = PHASE_HEAD;
-	else
-		peer_enter(r, PHASE_HEAD);
 	r->reader->ready = true;
 	if (++h->lent >= LENT_AT_ONCE)
 		(void)reader_run_all(h);
+}
+
+/* A head has begun. */
+static void peer_begin(struct http_request *r)
+{
+	/* A new connection's time counts from its start. */
+	if (r->phase == PHASE_NEW)
+		r->phase = PHASE_HEAD;
+	else if (r->phase != PHASE_HEAD)
+		peer_enter(r, PHASE_HEAD);
+}
+
+static void peer_refuse_head(struct http_request *r, unsigned status,
+			     const char *why)
+{
+	raw_error(r->io.fd, status, why);
+	if (r->peer_closed)
+		raw_discard(r->io.fd);
+	peer_end(r);
+}
+
+/*
+ * Serves a plain request that is all there is, and takes its bytes from the
+ * kernel, which counts them as received by us. False: it is not such a one.
+ */
+static bool peer_serve(struct http_request *r, struct plain_request *q,
+		       char *bytes, struct slice body)
+{
+	const size_t n = (size_t)(body.p - bytes) + body.n;
+
+	if (!q->head.plain || body.n != q->head.length || r->peer_closed ||
+	    !http1_request_decode(bytes, &q->head, &q->target))
+		return false;
+	if (recv(r->io.fd, NULL, n, MSG_TRUNC | MSG_DONTWAIT) != (ssize_t)n) {
+		peer_end(r);
+		return true;
+	}
+	r->consumed += n;
+	request_serve(r, q, body);
+	if (r->phase == PHASE_DEAD || r->phase == PHASE_LEAVING)
+		peer_end(r);
+	return true;
+}
+
+/*
+ * Looks at what has come of a head, which stays with the kernel. Only one that
+ * is whole and well-formed is lent: libmicrohttpd would answer others in words
+ * of its own, and keep a buffer for each that is still to come.
+ */
+static void peer_look(struct http_request *r)
+{
+	char bytes[HTTP1_REQUEST_MAX + 1];
+	ssize_t n = recv(r->io.fd, bytes, USUAL_HEAD, MSG_PEEK | MSG_DONTWAIT);
+	struct plain_request q;
+	struct http1_look look;
+	struct slice body;
+
+	if (n == USUAL_HEAD)
+		n = recv(r->io.fd, bytes, sizeof(bytes),
+			 MSG_PEEK | MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return; /* EPOLLIN comes */
+	if (n <= 0) {
+		peer_end(r);
+		return;
+	}
+	peer_begin(r);
+	look = http1_request_look(slice_of(bytes, (size_t)n), &q.head);
+	body = slice_of(bytes + look.size, (size_t)n - look.size);
+	if (look.status != 0)
+		peer_refuse_head(r, look.status, look.why);
+	else if (look.size > 0 && !peer_serve(r, &q, bytes, body))
+		peer_lend(r, reader_choose(r->http, &look));
+	else if (look.size == 0 && r->peer_closed)
+		peer_refuse_head(r, MHD_HTTP_BAD_REQUEST,
+				 "the request ends within its head");
 }
 
 /* Something came, or the peer left. */
@@ -136,6 +210,7 @@ static void peer_wake(struct http_request *r)
 {
 	int unread = 0;
 
+	r->readable = false;
 	if (r->http->stopping) {
 		peer_end(r);
 		return;
@@ -144,7 +219,7 @@ static void peer_wake(struct http_request *r)
 	    (ioctl(r->io.fd, FIONREAD, &unread) != 0 || unread == 0))
 		peer_end(r);
 	else
-		peer_lend(r);
+		peer_look(r);
 }
 
 /* Taking back */
@@ -247,10 +322,10 @@ void peer_gone(struct http_request *r)
 
 	r->phase = PHASE_DEAD;
 	gone(r, r->arg);
-	if (!r->mhd)
-		peer_end(r);
-	else if (r->suspended)
+	if (r->suspended)
 		peer_later(r);
+	else
+		peer_fail(r);
 }
 
 void peer_later(struct http_request *r)
@@ -280,12 +355,13 @@ static void peer_event(struct loop_fd *f, uint32_t events)
 		r->peer_closed = true;
 	switch (r->phase) {
 	case PHASE_NEW:
+	case PHASE_HEAD:
 	case PHASE_IDLE:
 		if (!(events & (EPOLLIN | PEER_LEFT)))
 			return;
 		if (!r->mhd)
 			peer_wake(r);
-		else
+		else if (r->phase != PHASE_HEAD)
 			peer_enter(r, PHASE_HEAD);
 		return;
 	case PHASE_HELD:
@@ -324,19 +400,25 @@ void peer_open(struct http *h, int fd)
 	peer_enter(r, PHASE_NEW);
 }
 
-void peer_drain(struct http *h)
+bool peer_is_busy(const struct http_request *r)
 {
-	LIST_FOREACH (it, &h->requests) {
-		struct http_request *r =
-			list_entry(it, struct http_request, link);
-
-		if (r->phase != PHASE_IDLE && r->phase != PHASE_NEW)
-			continue;
-		if (!r->mhd) {
-			peer_end(r);
-		} else {
-			r->given_up = true;
-			(void)shutdown(r->io.fd, SHUT_RDWR);
-		}
+	switch (r->phase) {
+	case PHASE_HEAD:
+	case PHASE_BODY:
+	case PHASE_ANSWERED:
+	case PHASE_LEAVING:
+		return true;
+	default:
+		return false;
 	}
+}
+
+void peer_dismiss(struct http_request *r)
+{
+	if (r->phase != PHASE_HEAD && r->phase != PHASE_BODY)
+		return;
+	raw_error(r->io.fd, MHD_HTTP_SERVICE_UNAVAILABLE,
+		  status_text(MHD_HTTP_SERVICE_UNAVAILABLE));
+	(void)shutdown(r->io.fd, SHUT_WR);
+	raw_discard(r->io.fd);
 }

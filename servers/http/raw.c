@@ -29,17 +29,28 @@ struct farewell {
 
 void raw_error(int fd, unsigned status, const char *text)
 {
+	struct http_date date = {0};
 	char body[128], answer[512];
 	int size = snprintf(body, sizeof(body), "{\"error\":\"%s\"}", text);
 	int n = snprintf(answer, sizeof(answer),
-			 "HTTP/1.1 %u %s\r\n"
+			 "HTTP/1.1 %u %s\r\n%s"
 			 "Content-Type: " JSON_TYPE "\r\n"
 			 "Content-Length: %d\r\n"
 			 "Connection: close\r\n\r\n%s",
-			 status, MHD_get_reason_phrase_for(status), size, body);
+			 status, MHD_get_reason_phrase_for(status),
+			 date_now(&date)->line, size, body);
 
 	CHECK(n > 0 && (size_t)n < sizeof(answer));
 	(void)send(fd, answer, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void raw_discard(int fd)
+{
+	char sink[16384];
+
+	for (unsigned i = 0; i < LINGER_READS; i++)
+		if (recv(fd, sink, sizeof(sink), MSG_DONTWAIT) <= 0)
+			return;
 }
 
 static void farewell_end(struct farewell *f)

@@ -4,12 +4,14 @@
  * request's head may take.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "servers/base/log.h"
 #include "servers/http/internal.h"
+#include "servers/wire/http1_request.h"
 
 #define ROUNDS_PER_TICK 64 /* two a pipelined request */
 /* libmicrohttpd takes larger pools from mmap(), which doubles a request's
@@ -73,60 +75,92 @@ static void epoll_ready(struct loop_fd *f, uint32_t events)
 
 /* Choosing */
 
-/* Whether the head in `bytes` is whole, and not of very many parts. */
-static bool is_usual(const char *bytes, size_t n)
+struct reader *reader_choose(struct http *h, const struct http1_look *look)
 {
-	unsigned parts = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (bytes[i] == '&')
-			parts++;
-		if (bytes[i] != '\n')
-			continue;
-		if (++parts > USUAL_PARTS)
-			return false;
-		if (i >= 3 && memcmp(bytes + i - 3, "\r\n\r", 3) == 0)
-			return parts <= USUAL_PARTS;
-	}
-	return false;
-}
-
-struct reader *reader_choose(struct http *h, int fd)
-{
-	char bytes[USUAL_HEAD];
-	ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
-	bool usual = n > 0 && is_usual(bytes, (size_t)n);
+	bool usual = look->size <= USUAL_HEAD && look->parts <= USUAL_PARTS;
 
 	return &h->readers[usual ? READER_USUAL : READER_LARGE];
 }
 
 /* Life cycle */
 
+/*
+ * It is about to refuse a request that nobody could look at before: a body of
+ * bad chunks, or a head behind another one. Its page of HTML is not what our
+ * clients expect, so ours goes first and nothing can follow. Who asked is not
+ * said; when several might have, the page goes out.
+ */
+static void daemon_refuses(struct reader *reader, unsigned status)
+{
+	struct http_request *found = NULL;
+
+	LIST_FOREACH (it, &reader->http->requests) {
+		struct http_request *r =
+			list_entry(it, struct http_request, link);
+
+		if (!r->mhd || r->reader != reader || !r->unseen)
+			continue;
+		if (found)
+			return;
+		found = r;
+	}
+	if (!found || found->phase == PHASE_ANSWERED)
+		return;
+	raw_error(found->io.fd, status, status_text(status));
+	(void)shutdown(found->io.fd, SHUT_WR);
+	found->phase = PHASE_BODY; /* what is still sent is read for a while */
+}
+
 /* What it says is caused by peers, or by us when a socket is adopted. */
 static void daemon_log(void *cls, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
 
+/*
+ * What it says of each connection that is taken back on purpose; told apart
+ * before it is put together, since that happens for every request.
+ */
+static bool is_taking_back(const char *format, va_list args)
+{
+	static const char word[] = "Application reported internal error";
+	const char *text;
+	va_list copy;
+
+	if (strcmp(format, "%s\n") != 0)
+		return false;
+	va_copy(copy, args);
+	text = va_arg(copy, const char *);
+	va_end(copy);
+	return strncmp(text, word, sizeof(word) - 1) == 0;
+}
+
 static void daemon_log(void *cls, const char *format, va_list args)
 {
+	static const char refusal[] =
+		"Error processing request (HTTP response code is ";
 	char line[256];
 
-	(void)cls;
+	if (is_taking_back(format, args))
+		return;
 	(void)vsnprintf(line, sizeof(line), format, args);
+	if (strncmp(line, refusal, sizeof(refusal) - 1) == 0)
+		daemon_refuses(cls,
+			       (unsigned)strtoul(line + sizeof(refusal) - 1,
+						 NULL, 10));
 	if (!strstr(line, "Application reported internal error"))
 		log_debug("http", "%.*s", (int)strcspn(line, "\n"), line);
 }
 
-static struct MHD_Daemon *daemon_start(struct http *h, size_t pool)
+static struct MHD_Daemon *daemon_start(struct reader *r, size_t pool)
 {
+	struct http *h = r->http;
 	unsigned flags = MHD_USE_EPOLL | MHD_USE_TURBO |
 			 MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE |
-			 MHD_ALLOW_SUSPEND_RESUME |
-			 MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_ERROR_LOG;
+			 MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 
 	/* The logger comes first: options may have something to say. */
 	return MHD_start_daemon(
 		flags, 0, NULL, NULL, request_handle, h,
-		MHD_OPTION_EXTERNAL_LOGGER, daemon_log, h,
+		MHD_OPTION_EXTERNAL_LOGGER, daemon_log, r,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)INT32_MAX,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool,
 		MHD_OPTION_NOTIFY_CONNECTION, peer_notify, h,
@@ -140,7 +174,7 @@ static enum err reader_start(struct reader *r, struct http *h, size_t pool)
 	const union MHD_DaemonInfo *info;
 
 	r->http = h;
-	r->daemon = daemon_start(h, pool);
+	r->daemon = daemon_start(r, pool);
 	if (!r->daemon) {
 		log_error("http", "libmicrohttpd does not start");
 		return ERR_IO;

@@ -1,200 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A request from its head to its handler. libmicrohttpd calls three times or
- * more: when the head is whole, for each piece of the body, and when all is
- * there; only then may a response be queued without closing the connection.
+ * A request from its head to its handler. A plain one is there as a whole. For
+ * others libmicrohttpd calls three times or more: when the head is whole, for
+ * each piece of the body, and when all is there; only then may a response be
+ * queued without closing the connection.
  * An error found earlier waits until the body was read and dropped, because
  * an answer sent first is lost to a reset in most clients.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include "servers/base/check.h"
 #include "servers/http/internal.h"
 #include "servers/wire/http1.h"
 
-#define TARGET_MAX ((size_t)16 * 1024) /* longer ones get 414 */
-#define HEAD_MAX ((uint64_t)32 * 1024) /* larger ones get 431 */
 #define DISCARD_MAX 8388608 /* bytes of a refused body that are still read */
-
-/* Values */
-
-struct value_search {
-	const char *name;
-	void (*each)(void *arg, struct slice value);
-	void *arg;
-	bool first_only;
-	bool found;
-	struct slice value;
-};
-
-static enum MHD_Result value_visit(void *cls, enum MHD_ValueKind kind,
-				   const char *key, size_t key_size,
-				   const char *value, size_t value_size)
-{
-	struct value_search *s = cls;
-	bool same = kind == MHD_HEADER_KIND ? strcasecmp(key, s->name) == 0
-					    : strcmp(key, s->name) == 0;
-
-	(void)key_size;
-	if (!same)
-		return MHD_YES;
-	s->found = true;
-	s->value = slice_of(value ? value : "", value_size);
-	if (s->each)
-		s->each(s->arg, s->value);
-	return s->first_only ? MHD_NO : MHD_YES;
-}
-
-static bool value_search(const struct http_request *r, enum MHD_ValueKind kind,
-			 struct value_search *s)
-{
-	(void)MHD_get_connection_values_n(r->mhd, kind, value_visit, s);
-	return s->found;
-}
-
-bool http_request_header(const struct http_request *r, const char *name,
-			 struct slice *value)
-{
-	struct value_search s = {.name = name, .first_only = true};
-
-	if (!value_search(r, MHD_HEADER_KIND, &s))
-		return false;
-	*value = s.value;
-	return true;
-}
-
-bool http_request_query(const struct http_request *r, const char *name,
-			struct slice *value)
-{
-	struct value_search s = {.name = name, .first_only = true};
-
-	if (!value_search(r, MHD_GET_ARGUMENT_KIND, &s))
-		return false;
-	*value = s.value;
-	return true;
-}
-
-void http_request_query_each(const struct http_request *r, const char *name,
-			     void (*each)(void *arg, struct slice value),
-			     void *arg)
-{
-	struct value_search s = {.name = name, .each = each, .arg = arg};
-
-	(void)value_search(r, MHD_GET_ARGUMENT_KIND, &s);
-}
-
-void http_request_header_each(const struct http_request *r, const char *name,
-			      void (*each)(void *arg, struct slice value),
-			      void *arg)
-{
-	struct value_search s = {.name = name, .each = each, .arg = arg};
-
-	(void)value_search(r, MHD_HEADER_KIND, &s);
-}
-
-struct token_search {
-	const char *token;
-	bool found;
-};
-
-static void token_look(void *arg, struct slice value)
-{
-	struct token_search *t = arg;
-
-	t->found |= http1_has_token(value, t->token);
-}
-
-bool http_request_header_has(const struct http_request *r, const char *name,
-			     const char *token)
-{
-	struct token_search t = {.token = token};
-	struct value_search s = {.name = name, .each = token_look, .arg = &t};
-
-	(void)value_search(r, MHD_HEADER_KIND, &s);
-	return t.found;
-}
-
-struct origin_search {
-	const char *const *origins;
-	bool foreign;
-};
-
-/* Scheme and host have no case (RFC 6454 section 4). */
-static void origin_look(void *arg, struct slice value)
-{
-	struct origin_search *o = arg;
-	size_t i = 0;
-
-	while (o->origins[i] &&
-	       !(strlen(o->origins[i]) == value.n &&
-		 strncasecmp(o->origins[i], value.p, value.n) == 0))
-		i++;
-	o->foreign |= !o->origins[i];
-}
-
-bool request_origin_allowed(const struct http_request *r)
-{
-	struct origin_search o = {.origins = r->http->options.origins};
-
-	if (o.origins)
-		http_request_header_each(r, "Origin", origin_look, &o);
-	return !o.foreign;
-}
-
-/* Queries */
-
-enum http_method http_request_method(const struct http_request *r)
-{
-	return (enum http_method)r->method;
-}
-
-struct slice http_request_path(const struct http_request *r)
-{
-	return slice_str(r->path);
-}
-
-unsigned http_request_minor(const struct http_request *r)
-{
-	return r->minor;
-}
-
-struct slice http_request_body(const struct http_request *r)
-{
-	return buf_slice(&r->body);
-}
-
-struct http *http_request_front(const struct http_request *r)
-{
-	return r->http;
-}
-
-static char *address_text(const struct http_request *r)
-{
-	struct sockaddr_storage from = {0};
-	socklen_t size = sizeof(from);
-	char text[INET6_ADDRSTRLEN] = "";
-	const void *in = &((const struct sockaddr_in *)(void *)&from)->sin_addr;
-
-	(void)getpeername(r->io.fd, (struct sockaddr *)(void *)&from, &size);
-	if (from.ss_family == AF_INET6)
-		in = &((const struct sockaddr_in6 *)(void *)&from)->sin6_addr;
-	(void)inet_ntop(from.ss_family, in, text, sizeof(text));
-	return xstrdup(text);
-}
-
-struct slice http_request_address(const struct http_request *r)
-{
-	/* It is made when first asked for, which does not change r. */
-	struct http_request *cache = (struct http_request *)(uintptr_t)r;
-
-	if (!r->address)
-		cache->address = address_text(r);
-	return slice_str(r->address);
-}
 
 /* Holding */
 
@@ -219,7 +39,7 @@ void *request_target(void *cls, const char *target, struct MHD_Connection *mhd)
 	(void)cls;
 	/* Decoded paths are C strings: an encoded NUL would cut one short. */
 	r->bad_target = strstr(target, "%00") != NULL;
-	r->long_target = strlen(target) > TARGET_MAX;
+	r->long_target = strlen(target) > HTTP1_TARGET_MAX;
 	return NULL;
 }
 
@@ -252,17 +72,15 @@ static void framing_encoding(void *arg, struct slice value)
  * and reads an unknown encoding until the connection ends: what two parties
  * may read differently is refused (RFC 9112 section 6.3).
  */
-static bool framing_read(const struct http_request *r, uint64_t *length)
+static bool framing_read(const struct http_request *r, uint64_t *length,
+			 bool *chunked)
 {
 	struct framing f = {0};
-	struct value_search s = {
-		.name = "Content-Length", .each = framing_length, .arg = &f};
 
 	*length = 0;
-	(void)value_search(r, MHD_HEADER_KIND, &s);
-	s.name = "Transfer-Encoding";
-	s.each = framing_encoding;
-	(void)value_search(r, MHD_HEADER_KIND, &s);
+	http_request_header_each(r, "Content-Length", framing_length, &f);
+	http_request_header_each(r, "Transfer-Encoding", framing_encoding, &f);
+	*chunked = f.chunked;
 	if (f.contradicts || f.encodings > 1 ||
 	    (f.encodings == 1 && (!f.chunked || f.lengths > 0)))
 		return false;
@@ -279,6 +97,28 @@ static uint64_t request_head_size(const struct http_request *r)
 		->header_size;
 }
 
+/* A request that has a body begins. */
+static void upload_begin(struct http_request *r)
+{
+	struct slice value;
+
+	if (r->refusal || !r->route || !r->route->on_upload ||
+	    (!http_request_header(r, "Content-Length", &value) &&
+	     !http_request_header(r, "Transfer-Encoding", &value)))
+		return;
+	r->uploading = true;
+	r->route->on_upload(r, HTTP_UPLOAD_BEGINS, r->route->arg);
+}
+
+static void upload_end(struct http_request *r, enum http_upload what)
+{
+	if (!r->uploading)
+		return;
+	r->uploading = false;
+	if (!r->http->stopping)
+		r->route->on_upload(r, what, r->route->arg);
+}
+
 /* What the head alone tells to be wrong; 0 when nothing is. */
 static unsigned request_check(struct http_request *r, uint64_t length)
 {
@@ -288,7 +128,7 @@ static unsigned request_check(struct http_request *r, uint64_t length)
 		return MHD_HTTP_SERVICE_UNAVAILABLE;
 	if (r->long_target)
 		return MHD_HTTP_URI_TOO_LONG;
-	if (request_head_size(r) > HEAD_MAX)
+	if (r->mhd && request_head_size(r) > HTTP1_REQUEST_MAX)
 		return MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
 	if (r->bad_target)
 		return MHD_HTTP_BAD_REQUEST;
@@ -297,6 +137,8 @@ static unsigned request_check(struct http_request *r, uint64_t length)
 	r->route = route_find(r->http, http_request_path(r), r->method, &allow);
 	if (r->method == HTTP_OPTIONS && allow != 0)
 		return 0;
+	if (r->http->draining && !(r->route && r->route->while_draining))
+		return MHD_HTTP_SERVICE_UNAVAILABLE;
 	if (!r->route)
 		return allow ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND;
 	return length > r->route->max_body ? MHD_HTTP_CONTENT_TOO_LARGE : 0;
@@ -309,9 +151,9 @@ static void request_refuse(struct http_request *r)
 
 	(void)route_find(r->http, http_request_path(r), r->method, &methods);
 	route_methods_text(methods | HTTP_OPTIONS, allow, sizeof(allow));
-	answer_error(r, r->refusal, status_text(r->refusal), true,
-		     r->refusal == MHD_HTTP_METHOD_NOT_ALLOWED ? "Allow" : NULL,
-		     allow);
+	http_respond_refusal(r, r->refusal, status_text(r->refusal),
+			     &(struct http_header){"Allow", allow},
+			     r->refusal == MHD_HTTP_METHOD_NOT_ALLOWED ? 1 : 0);
 }
 
 bool request_persists(const struct http_request *r)
@@ -323,21 +165,29 @@ bool request_persists(const struct http_request *r)
 	       http_request_header_has(r, "Connection", "keep-alive");
 }
 
+static void request_judge(struct http_request *r, uint64_t length)
+{
+	r->refusal = (uint16_t)request_check(r, length);
+	buf_init(&r->body, r->route ? r->route->max_body : 0);
+	upload_begin(r);
+}
+
 static enum MHD_Result request_begin(struct http_request *r, const char *url,
 				     const char *method)
 {
 	uint64_t length;
+	bool chunked;
 
-	r->path = url;
+	r->path = http1_target_path(url);
 	r->method = (uint16_t)route_method(method);
 	peer_enter(r, PHASE_BODY);
-	if (!framing_read(r, &length)) {
+	if (!framing_read(r, &length, &chunked)) {
 		r->refusal = MHD_HTTP_BAD_REQUEST;
 		request_refuse(r); /* answered now, the connection closes */
 		return MHD_YES;
 	}
-	r->refusal = (uint16_t)request_check(r, length);
-	buf_init(&r->body, r->route ? r->route->max_body : 0);
+	r->unseen = chunked;
+	request_judge(r, length);
 	/* A client that asks first, or would send for ages, is told now. */
 	if (r->refusal &&
 	    (length > DISCARD_MAX ||
@@ -395,6 +245,7 @@ static enum MHD_Result request_settle(struct http_request *r)
 		return MHD_NO;
 	switch (r->phase) {
 	case PHASE_ANSWERED:
+	case PHASE_IDLE: /* a plain one, whose answer is out */
 		return MHD_YES;
 	case PHASE_LEAVING:
 		/* An upgrade waits for its 101; else the socket left. */
@@ -411,25 +262,34 @@ static enum MHD_Result request_settle(struct http_request *r)
 	}
 }
 
+/* A browser's has both; npm's cors takes any OPTIONS for one. */
+static bool is_preflight(const struct http_request *r)
+{
+	struct slice value;
+
+	return http_request_header(r, "Access-Control-Request-Method",
+				   &value) ||
+	       http_request_header(r, "Origin", &value);
+}
+
 /* Head and body are there. */
 static void request_dispatch(struct http_request *r)
 {
-	struct slice wish;
 	unsigned allow;
 
 	if (r->refusal) {
+		upload_end(r, HTTP_UPLOAD_REFUSED);
 		request_refuse(r);
 		return;
 	}
-	if (r->method == HTTP_OPTIONS &&
-	    (!r->route ||
-	     http_request_header(r, "Access-Control-Request-Method", &wish))) {
+	if (r->method == HTTP_OPTIONS && (!r->route || is_preflight(r))) {
 		(void)route_find(r->http, http_request_path(r), r->method,
 				 &allow);
 		answer_options(r, allow);
 		return;
 	}
 	r->http->handled++;
+	upload_end(r, HTTP_UPLOAD_ENDS);
 	r->route->handle(r, r->route->arg);
 }
 
@@ -440,6 +300,7 @@ static enum MHD_Result request_complete(struct http_request *r)
 		return MHD_NO;
 	r->consumed += request_head_size(r) + r->uploaded;
 	r->complete = true;
+	r->unseen = false;
 	request_dispatch(r);
 	return request_settle(r);
 }
@@ -466,6 +327,36 @@ enum MHD_Result request_handle(void *cls, struct MHD_Connection *mhd,
 	return request_complete(r);
 }
 
+/* Forgets the request, but that its phase tells what follows. */
+static void request_clear(struct http_request *r)
+{
+	upload_end(r, r->refusal ? HTTP_UPLOAD_REFUSED : HTTP_UPLOAD_LOST);
+	buf_release(&r->body);
+	free(r->address);
+	r->address = NULL;
+	r->route = NULL;
+	r->path = NULL;
+	r->uploaded = 0;
+	r->refusal = 0;
+}
+
+void request_serve(struct http_request *r, const struct plain_request *q,
+		   struct slice body)
+{
+	r->plain = q;
+	r->path = q->target.path.p;
+	r->method = (uint16_t)route_method(q->head.method.p);
+	r->minor = (uint8_t)q->head.minor;
+	peer_enter(r, PHASE_BODY);
+	request_judge(r, body.n);
+	if (body.n > 0)
+		(void)request_upload(r, body.p, &body.n);
+	request_dispatch(r);
+	(void)request_settle(r);
+	request_clear(r);
+	r->plain = NULL;
+}
+
 void request_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 		       enum MHD_RequestTerminationCode why)
 {
@@ -478,16 +369,11 @@ void request_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 		return;
 	if (r->phase == PHASE_LEAVING)
 		adopt_fail(r);
-	buf_release(&r->body);
-	free(r->address);
-	r->address = NULL;
-	r->route = NULL;
-	r->path = NULL;
-	r->uploaded = 0;
-	r->refusal = 0;
+	request_clear(r);
 	if (r->taken)
 		return;
 	r->complete = false;
+	r->unseen = true; /* the next head, if there is one */
 	if (r->phase == PHASE_ANSWERED)
 		peer_enter(r, PHASE_IDLE);
 }

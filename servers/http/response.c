@@ -12,6 +12,7 @@
 
 struct wire {
 	unsigned refs;
+	time_t second; /* of its Date */
 	size_t size;
 	char bytes[];
 };
@@ -20,11 +21,13 @@ struct http_response {
 	unsigned users;	   /* references of handlers */
 	unsigned borrowed; /* objects of libmicrohttpd that use the body */
 	unsigned status;
+	bool endless; /* until the connection closes: no length is told */
 	char *body;
 	size_t size;
 	struct buf headers; /* name NUL value NUL ... */
-	struct wire *plain; /* for HTTP/1.1 requests without an Origin */
-	struct wire *cors;  /* for those of the latest one */
+	struct wire
+		*plain;	   /* for HTTP/1.1 requests without an Origin; latest */
+	struct wire *cors; /* for those of the latest one */
 	char *origin;
 };
 
@@ -56,6 +59,12 @@ void http_response_header(struct http_response *p, const char *name,
 {
 	CHECK(!p->plain && !p->cors);
 	add_header(&p->headers, name, value);
+}
+
+void http_response_endless(struct http_response *p)
+{
+	CHECK(!p->plain && !p->cors && p->size == 0);
+	p->endless = true;
 }
 
 unsigned response_status(const struct http_response *p)
@@ -148,12 +157,29 @@ static void response_returned(void *cls)
 	response_free_unused(p);
 }
 
+static ssize_t read_nothing(void *cls, uint64_t at, char *into, size_t size)
+{
+	(void)cls;
+	(void)at;
+	(void)into;
+	(void)size;
+	return MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static struct MHD_Response *response_body(struct http_response *p)
+{
+	if (p->endless)
+		return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1,
+							 read_nothing, p,
+							 response_returned);
+	return MHD_create_response_from_buffer_with_free_callback_cls(
+		p->size, p->body, response_returned, p);
+}
+
 struct MHD_Response *response_mhd(struct http_response *p, const char *origin,
 				  bool closes)
 {
-	struct MHD_Response *m =
-		MHD_create_response_from_buffer_with_free_callback_cls(
-			p->size, p->body, response_returned, p);
+	struct MHD_Response *m = response_body(p);
 	const char *name, *value;
 	struct slice rest;
 	struct buf headers;
@@ -182,22 +208,23 @@ static bool status_is_bare(unsigned status)
 }
 
 static void write_head(struct buf *out, const struct http_response *p,
-		       const char *origin, enum persistence persist)
+		       const struct answer_head *a)
 {
 	struct buf headers;
 
 	buf_init(&headers, BUF_UNLIMITED);
-	if (origin)
-		http_cors(&headers, origin);
-	if (persist == PERSIST_CLOSE)
+	if (a->origin)
+		http_cors(&headers, a->origin);
+	if (a->persist == PERSIST_CLOSE)
 		add_header(&headers, "Connection", "close");
-	else if (persist == PERSIST_SAID)
+	else if (a->persist == PERSIST_SAID)
 		add_header(&headers, "Connection", "keep-alive");
 	CHECK(buf_printf(out, "HTTP/1.1 %u %s\r\n", p->status,
 			 MHD_get_reason_phrase_for(p->status)) == ERR_OK);
+	CHECK(buf_add_str(out, a->date->line) == ERR_OK);
 	write_headers(out, buf_slice(&p->headers));
 	write_headers(out, buf_slice(&headers));
-	if (!status_is_bare(p->status))
+	if (!status_is_bare(p->status) && !p->endless)
 		CHECK(buf_printf(out, "Content-Length: %zu\r\n", p->size) ==
 		      ERR_OK);
 	CHECK(buf_add_str(out, "\r\n") == ERR_OK);
@@ -205,17 +232,17 @@ static void write_head(struct buf *out, const struct http_response *p,
 }
 
 static struct wire *wire_render(const struct http_response *p,
-				const char *origin, enum persistence persist,
-				bool head_only)
+				const struct answer_head *a)
 {
-	size_t body = head_only || status_is_bare(p->status) ? 0 : p->size;
+	size_t body = a->head_only || status_is_bare(p->status) ? 0 : p->size;
 	struct wire *w;
 	struct buf head;
 
 	buf_init(&head, BUF_UNLIMITED);
-	write_head(&head, p, origin, persist);
+	write_head(&head, p, a);
 	w = xmalloc(sizeof(*w) + head.len + body);
 	w->refs = 1;
+	w->second = a->date->second;
 	w->size = head.len + body;
 	memcpy(w->bytes, head.data, head.len);
 	memcpy(w->bytes + head.len, p->body, body);
@@ -223,21 +250,24 @@ static struct wire *wire_render(const struct http_response *p,
 	return w;
 }
 
-struct wire *response_wire(struct http_response *p, const char *origin,
-			   enum persistence persist, bool head_only)
+struct wire *response_wire(struct http_response *p, const struct answer_head *a)
 {
-	struct wire **kept = origin ? &p->cors : &p->plain;
+	struct wire **kept = a->origin ? &p->cors : &p->plain;
 
-	if (persist != PERSIST_DEFAULT || head_only)
-		return wire_render(p, origin, persist, head_only);
-	if (origin && !(p->origin && strcmp(p->origin, origin) == 0)) {
+	if (a->persist != PERSIST_DEFAULT || a->head_only)
+		return wire_render(p, a);
+	if (a->origin && !(p->origin && strcmp(p->origin, a->origin) == 0)) {
 		wire_unref(p->cors);
 		p->cors = NULL;
 		free(p->origin);
-		p->origin = xstrdup(origin);
+		p->origin = xstrdup(a->origin);
+	}
+	if (*kept && (*kept)->second != a->date->second) {
+		wire_unref(*kept);
+		*kept = NULL;
 	}
 	if (!*kept)
-		*kept = wire_render(p, origin, persist, false);
+		*kept = wire_render(p, a);
 	(*kept)->refs++;
 	return *kept;
 }

@@ -5,6 +5,7 @@
 
 #include "servers/base/check.h"
 #include "servers/core/hub.h"
+#include "servers/http/status_lists.h"
 
 #define JSON_TYPE "application/json"
 
@@ -85,6 +86,7 @@ static void on_stats(struct http_request *r, void *arg)
 	CHECK(backends != NULL);
 	for (size_t i = 0; i < s->backend_count; i++)
 		add_backend(backends, s->backends[i]);
+	status_add_lists(all, s);
 	text = cJSON_PrintUnformatted(all);
 	CHECK(text != NULL);
 	answer(r, 200, slice_str(text));
@@ -107,6 +109,7 @@ void status_routes(struct status *s)
 		http_route(s->http,
 			   &(struct http_route){.path = routes[i].path,
 						.methods = HTTP_GET,
+						.while_draining = true,
 						.handle = routes[i].handle,
 						.arg = s});
 }

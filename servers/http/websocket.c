@@ -16,10 +16,7 @@
 
 #include "servers/base/check.h"
 #include "servers/core/control.h"
-#include "servers/core/hub.h"
-
-#define READ_BYTES 16384 /* per connection and tick */
-#define REASON_MAX 123	 /* bytes; section 5.5 */
+#include "servers/http/websocket_internal.h"
 
 /* Death */
 
@@ -28,18 +25,18 @@ static void die(struct websocket *ws)
 	if (ws->state == WEBSOCKET_DEAD)
 		return;
 	ws->state = WEBSOCKET_DEAD;
-	ws->transport.kicked = true;
+	ws->transport->kicked = true;
 	timer_cancel(&ws->timer);
 	conn_close(&ws->conn);
 	http_adopted_closed(ws->env->http);
-	list_append(&ws->env->dead, &ws->dead);
+	reaper_add(&ws->env->reaper, &ws->dead);
 	loop_wake_within(ws->env->loop, 0);
 }
 
 /* A copy, because the owner frees the struct in the callback. */
 static void tell_closed(struct websocket *ws)
 {
-	char reason[REASON_MAX];
+	char reason[WEBSOCKET_REASON_MAX];
 	size_t n = ws->reason_size;
 
 	if (n > 0)
@@ -49,28 +46,29 @@ static void tell_closed(struct websocket *ws)
 			   slice_of(reason, n));
 }
 
-static bool tell_dead(struct loop_hook *hook)
+static void tell_dead(struct list *link)
 {
-	struct websocket_hub *h =
-		container_of(hook, struct websocket_hub, hook);
-
-	while (!list_empty(&h->dead)) {
-		struct websocket *ws =
-			list_entry(h->dead.next, struct websocket, dead);
-
-		list_remove(&ws->dead);
-		tell_closed(ws);
-	}
-	return false;
+	tell_closed(list_entry(link, struct websocket, dead));
 }
 
 /* Closing */
 
-/* Ends our side once both close frames are through. */
-static void finish_closing(struct websocket *ws)
+/* To the ping or the close frame that is the last one queued. */
+static void await_reply(struct websocket *ws, uint64_t timeout_ms)
+{
+	const struct backend_options *o = ws->env->backend->env.options;
+	struct loop *l = ws->env->loop;
+	const struct reply_times times = {timeout_ms, o->ping_interval_ms};
+
+	timer_arm(loop_wheel(l), &ws->timer,
+		  reply_watch_begin(&ws->reply, ws->transport, &ws->conn,
+				    &times, loop_now_ms(l)));
+}
+
+void websocket_finish_closing(struct websocket *ws)
 {
 	if (ws->state != WEBSOCKET_CLOSING || ws->shut_down ||
-	    !transport_finished(&ws->transport) ||
+	    !transport_finished(ws->transport) ||
 	    !(ws->close_code || ws->failed))
 		return;
 	ws->shut_down = true;
@@ -84,13 +82,12 @@ void websocket_close(struct websocket *ws, unsigned code, struct slice reason)
 	if (ws->state != WEBSOCKET_OPEN)
 		return;
 	ws->state = WEBSOCKET_CLOSING;
-	timer_arm(loop_wheel(ws->env->loop), &ws->timer,
-		  ws->env->backend->env.options->close_timeout_ms);
 	buf_init(&frame, BUF_UNLIMITED);
 	CHECK(ws_add_close(&frame, code, reason, false) == ERR_OK);
-	transport_send_private(&ws->transport, MSG_BYTES, buf_slice(&frame),
+	transport_send_private(ws->transport, MSG_BYTES, buf_slice(&frame),
 			       MSG_CLOSES);
 	buf_release(&frame);
+	await_reply(ws, ws->env->backend->env.options->close_timeout_ms);
 }
 
 void websocket_abort(struct websocket *ws)
@@ -98,128 +95,30 @@ void websocket_abort(struct websocket *ws)
 	die(ws);
 }
 
-/* Receiving */
-
-/* Section 5.5.1: the code is echoed, and the first close frame counts. */
-static void receive_close(struct websocket *ws, struct slice payload)
-{
-	struct slice reason;
-	unsigned code;
-
-	ws_close_parse(payload, &code, &reason);
-	ws->close_code = (uint16_t)code;
-	if (reason.n > 0 && reason.n <= REASON_MAX) {
-		ws->reason = xmemdupz(reason.p, reason.n);
-		ws->reason_size = (uint8_t)reason.n;
-	}
-	websocket_close(ws, code, (struct slice){0});
-	finish_closing(ws);
-}
-
-static void receive_ping(struct websocket *ws, struct slice payload)
-{
-	struct buf frame;
-
-	if (ws->state != WEBSOCKET_OPEN)
-		return;
-	buf_init(&frame, BUF_UNLIMITED);
-	CHECK(ws_add_frame(&frame, WS_PONG, payload, false) == ERR_OK);
-	control_send(&ws->transport, buf_slice(&frame));
-	buf_release(&frame);
-}
-
-static bool on_frame(void *arg, enum ws_opcode opcode, struct slice payload)
-{
-	struct websocket *ws = arg;
-
-	switch (opcode) {
-	case WS_CLOSE:
-		receive_close(ws, payload);
-		break;
-	case WS_PING:
-		receive_ping(ws, payload);
-		break;
-	case WS_TEXT:
-	case WS_BINARY:
-		/* After our close frame, data is read but not heard. */
-		if (ws->state == WEBSOCKET_OPEN)
-			ws->ops->on_message(ws, payload, opcode == WS_BINARY);
-		break;
-	default:
-		break;
-	}
-	return ws->state != WEBSOCKET_DEAD;
-}
-
-static const struct ws_events events = {.on_frame = on_frame};
-
-/* Any byte proves that the peer lives; the next ping is counted from now. */
-static void heard(struct websocket *ws)
-{
-	if (!ws->awaiting_pong || ws->state != WEBSOCKET_OPEN)
-		return;
-	ws->awaiting_pong = false;
-	timer_arm(loop_wheel(ws->env->loop), &ws->timer,
-		  ws->env->backend->env.options->ping_interval_ms);
-}
-
-void websocket_feed(struct websocket *ws, struct slice bytes)
-{
-	unsigned code = 0;
-	const char *why = "";
-
-	if (ws->state == WEBSOCKET_DEAD || bytes.n == 0)
-		return;
-	heard(ws);
-	if (ws_receiver_feed(&ws->receiver, ws->env->pool, bytes, &events, ws,
-			     &code, &why) == ERR_OK)
-		return;
-	ws->failed = true;
-	websocket_close(ws, code, slice_str(why));
-	finish_closing(ws);
-}
-
-static void on_readable(struct conn *c)
-{
-	struct websocket *ws = container_of(c, struct websocket, conn);
-	char bytes[READ_BYTES];
-	size_t got = 0;
-	enum err e;
-
-	if (ws->state == WEBSOCKET_OPEN && hub_busy(ws->transport.hub)) {
-		conn_read_later(c);
-		return;
-	}
-	e = conn_read(c, bytes, sizeof(bytes), &got);
-	if (e == ERR_AGAIN)
-		return;
-	if (e != ERR_OK) {
-		die(ws);
-		return;
-	}
-	websocket_feed(ws, slice_of(bytes, got));
-	if (ws->state != WEBSOCKET_DEAD && got == sizeof(bytes))
-		conn_read_later(c);
-}
-
 /* Sending */
 
-static void flush(struct transport *t)
+void websocket_flush(struct websocket *ws)
 {
-	struct websocket *ws = container_of(t, struct websocket, transport);
 	bool closes;
 
 	if (ws->state == WEBSOCKET_DEAD)
 		return;
-	if (transport_write(t, &ws->conn, &closes) != ERR_OK)
+	if (transport_write(ws->transport, &ws->conn, &closes) != ERR_OK) {
 		die(ws);
-	else
-		finish_closing(ws);
+		return;
+	}
+	websocket_finish_closing(ws);
+	websocket_go_on(ws);
+}
+
+static void on_readable(struct conn *c)
+{
+	websocket_read(container_of(c, struct websocket, conn));
 }
 
 static void on_writable(struct conn *c)
 {
-	flush(&container_of(c, struct websocket, conn)->transport);
+	websocket_flush(container_of(c, struct websocket, conn));
 }
 
 static void on_gone(struct conn *c, enum err why)
@@ -247,10 +146,8 @@ static const struct {
 	[KICK_REFUSED] = {WS_CLOSE_POLICY, "refused"},
 };
 
-static void kick(struct transport *t, enum kick_reason why)
+void websocket_kick(struct websocket *ws, enum kick_reason why)
 {
-	struct websocket *ws = container_of(t, struct websocket, transport);
-
 	/* Whoever does not answer will not read a close frame either. */
 	if (kicks[why].code == 0)
 		die(ws);
@@ -259,26 +156,39 @@ static void kick(struct transport *t, enum kick_reason why)
 				slice_str(kicks[why].reason));
 }
 
-static const struct transport_ops transport_ops = {
-	.flush = flush,
-	.kick = kick,
-};
-
 /* Time */
+
+/* What the peer has sent may wait for us: a full hub reads nothing. */
+static void look_for_reply(struct websocket *ws)
+{
+	struct loop *l = ws->env->loop;
+	uint64_t next = reply_watch_look(&ws->reply, ws->transport, &ws->conn,
+					 loop_now_ms(l), ws->paused);
+
+	if (next == 0 && ws->conn.io.again != 0)
+		next = ws->reply.look_ms;
+	if (next > 0) {
+		timer_arm(loop_wheel(l), &ws->timer, next);
+		return;
+	}
+	/* The kernel need not go on sending what nobody takes. */
+	conn_abort(&ws->conn);
+	die(ws);
+}
 
 static void on_timer(struct timer *t)
 {
 	static const uint8_t ping[] = {0x80 | WS_PING, 0};
 	struct websocket *ws = container_of(t, struct websocket, timer);
-	const struct backend_options *o = ws->env->backend->env.options;
 
 	if (ws->state == WEBSOCKET_CLOSING || ws->awaiting_pong) {
-		die(ws);
+		look_for_reply(ws);
 		return;
 	}
 	ws->awaiting_pong = true;
-	timer_arm(loop_wheel(ws->env->loop), t, o->ping_timeout_ms);
-	control_send(&ws->transport, slice_of(ping, sizeof(ping)));
+	control_send(ws->transport, slice_of(ping, sizeof(ping)));
+	if (ws->state == WEBSOCKET_OPEN)
+		await_reply(ws, ws->env->backend->env.options->ping_timeout_ms);
 }
 
 /* Life cycle */
@@ -293,38 +203,33 @@ void websocket_hub_init(struct websocket_hub *h, struct backend *b,
 		.pool = ws_pool_new(),
 		.max_message = b->env.options->max_payload,
 		.heartbeat = heartbeat,
-		.hook.run = tell_dead,
 	};
-	list_init(&h->dead);
-	loop_add_hook(h->loop, &h->hook);
+	reaper_init(&h->reaper, h->loop, tell_dead);
 }
 
 void websocket_hub_release(struct websocket_hub *h)
 {
-	CHECK(list_empty(&h->dead));
-	loop_remove_hook(&h->hook);
+	CHECK(list_empty(&h->reaper.dead));
+	reaper_release(&h->reaper);
 	ws_pool_free(h->pool);
 }
 
 enum err websocket_init(struct websocket *ws, struct websocket_hub *h, int fd,
-			enum wire_format format,
-			const struct websocket_ops *ops)
+			struct transport *t, const struct websocket_ops *ops)
 {
-	struct backend *b = h->backend;
+	const struct backend_options *o = h->backend->env.options;
 
-	*ws = (struct websocket){.ops = ops, .env = h};
+	*ws = (struct websocket){.transport = t, .ops = ops, .env = h};
 	list_init(&ws->dead);
 	if (conn_adopt(&ws->conn, h->loop, fd, &conn_ops) != ERR_OK) {
 		http_adopted_closed(h->http);
 		return ERR_IO;
 	}
-	transport_init(&ws->transport, &transport_ops, b->env.hub, &b->stats,
-		       format);
 	ws_receiver_init(&ws->receiver, true, h->max_message);
 	timer_init(&ws->timer, on_timer);
+	conn_user_timeout(&ws->conn, o->ping_interval_ms + o->ping_timeout_ms);
 	if (h->heartbeat)
-		timer_arm(loop_wheel(h->loop), &ws->timer,
-			  b->env.options->ping_interval_ms);
+		timer_arm(loop_wheel(h->loop), &ws->timer, o->ping_interval_ms);
 	return ERR_OK;
 }
 
@@ -334,8 +239,8 @@ void websocket_deflate(struct websocket *ws, const struct deflate_terms *terms)
 		return;
 	ws_receiver_deflate(&ws->receiver, terms->keeps_context);
 	/* Only events of the raw dialect have a compressed form. */
-	if (terms->window_bits && ws->transport.format == FORMAT_WS)
-		ws->transport.format =
+	if (terms->window_bits && ws->transport->format == FORMAT_WS)
+		ws->transport->format =
 			(uint8_t)(FORMAT_WS_DEFLATE + terms->window_bits -
 				  DEFLATE_BITS_MIN);
 }
@@ -350,7 +255,24 @@ void websocket_release(struct websocket *ws)
 	list_remove(&ws->dead);
 	timer_cancel(&ws->timer);
 	ws_receiver_release(&ws->receiver, ws->env->pool);
-	transport_release(&ws->transport);
 	free(ws->reason);
+	free(ws->unread);
 	ws->reason = NULL;
+	ws->unread = NULL;
+}
+
+void websocket_carry(struct websocket *ws, struct transport *t)
+{
+	struct outq *from = &ws->transport->q;
+	uint32_t offset = from->offset;
+
+	CHECK(t->q.offset == 0);
+	for (uint32_t i = 0; i < from->count; i++)
+		outq_insert(&t->q, i, outq_at(from, i));
+	outq_drop(from, from->count);
+	t->q.offset = offset;
+	t->written = ws->transport->written;
+	ws->transport = t;
+	if (t->q.count > 0)
+		transport_mark_dirty(t);
 }

@@ -2,8 +2,14 @@
 /*
  * A WebSocket connection of the server over an adopted socket: handshake
  * (RFC 6455 section 4.2), receiving, heartbeat and closing handshake, shared
- * by the raw backend and by Engine.IO's WebSocket transport. It embeds the
- * transport; the owner embeds it and is told by callbacks.
+ * by the raw backend and by Engine.IO's WebSocket transport. The owner embeds
+ * it and is told by callbacks. The transport that it carries is the owner's,
+ * too, lives at least as long, and has ops that end in websocket_flush() and
+ * websocket_kick(): it may be another's first, since an Engine.IO session
+ * keeps its own when it comes over from polling (websocket_carry()).
+ *
+ * While a peer does not take our answers we stop reading what it says: it may
+ * send any number of commands before it reads, and costs what fits its queue.
  */
 #ifndef SERVERS_HTTP_WEBSOCKET_H
 #define SERVERS_HTTP_WEBSOCKET_H
@@ -12,10 +18,12 @@
 #include <stdint.h>
 
 #include "servers/base/conn.h"
+#include "servers/base/reaper.h"
 #include "servers/base/wheel.h"
 #include "servers/core/backend.h"
 #include "servers/core/transport.h"
 #include "servers/http/http.h"
+#include "servers/http/reply_watch.h"
 #include "servers/wire/deflate.h"
 #include "servers/wire/websocket.h"
 
@@ -25,6 +33,11 @@ struct websocket_ops {
 	/* A whole message; text is valid UTF-8. Borrowed for the call. */
 	void (*on_message)(struct websocket *ws, struct slice payload,
 			   bool binary);
+	/*
+	 * Whether the next message may come; when it may, after it was told
+	 * no, the owner calls websocket_listen(). NULL: always.
+	 */
+	bool (*is_ready)(struct websocket *ws);
 	/*
 	 * The connection is over: told exactly once, from a clean stack; the
 	 * owner frees the struct that embeds `ws` after it has called
@@ -42,18 +55,24 @@ enum websocket_state {
 };
 
 struct websocket {
-	struct transport transport;
+	struct transport *transport; /* that it carries; borrowed */
 	struct conn conn;
 	struct ws_receiver receiver;
-	struct timer timer; /* heartbeat; closing time-out */
+	struct timer timer;	  /* heartbeat; closing time-out */
+	struct reply_watch reply; /* to our ping or close frame */
 	const struct websocket_ops *ops;
 	struct websocket_hub *env;
-	struct list dead; /* in env->dead until on_closed is told */
-	char *reason;	  /* of the peer's close frame, if it gave one */
+	struct list dead; /* in env->reaper until on_closed is told */
+	char *unread; /* read, and not heard before a pause or another's turn */
+	size_t turn;  /* bytes of messages that this turn has brought */
+	uint64_t resume_at; /* of transport->written, while it is paused */
+	uint32_t unread_size;
+	char *reason; /* of the peer's close frame, if it gave one */
 	uint8_t reason_size;
 	uint16_t close_code; /* the peer's; 0: no close frame came */
 	uint8_t state;
 	bool awaiting_pong;
+	bool paused;	/* does not read before its answers are on their way */
 	bool failed;	/* the peer broke the protocol: expect no close frame */
 	bool shut_down; /* our side of the stream has ended */
 };
@@ -64,8 +83,7 @@ struct websocket_hub {
 	struct loop *loop;
 	struct http *http;
 	struct ws_pool *pool;
-	struct list dead;
-	struct loop_hook hook; /* tells on_closed for the dead */
+	struct reaper reaper; /* tells on_closed for the dead */
 	size_t max_message;
 	bool heartbeat; /* pings of RFC 6455; false for Engine.IO */
 };
@@ -88,9 +106,12 @@ bool websocket_upgrade(struct http_request *r, const char *subprotocol,
 		       void (*ready)(void *arg, int fd, struct slice ahead),
 		       void *arg);
 
-/* Takes fd. ERR_IO: closed, on_closed is not called. */
+/*
+ * Takes fd; `t` is initialised and speaks a format of WebSocket. ERR_IO:
+ * closed, on_closed is not called.
+ */
 MUST_USE enum err websocket_init(struct websocket *ws, struct websocket_hub *h,
-				 int fd, enum wire_format format,
+				 int fd, struct transport *t,
 				 const struct websocket_ops *ops);
 /* What websocket_upgrade() has agreed on. Call before the welcome. */
 void websocket_deflate(struct websocket *ws, const struct deflate_terms *terms);
@@ -100,6 +121,24 @@ void websocket_feed(struct websocket *ws, struct slice bytes);
 void websocket_close(struct websocket *ws, unsigned code, struct slice reason);
 /* Ends the link without one (ws.terminate()). */
 void websocket_abort(struct websocket *ws);
-void websocket_release(struct websocket *ws);
+void websocket_release(struct websocket *ws); /* not the transport */
+
+/* What the ops of the transport call. */
+void websocket_flush(struct websocket *ws);
+void websocket_kick(struct websocket *ws, enum kick_reason why);
+
+/* Hears messages again; is_ready() is asked first. */
+void websocket_listen(struct websocket *ws);
+/*
+ * Much waits in the queue: writes it. True: the peer does not take it, and
+ * is_ready() is asked when it does, or it is dead.
+ */
+bool websocket_pause(struct websocket *ws);
+
+/*
+ * From now on carries `t`, whose queue waits behind what is left of the old
+ * one's, which is empty then. No byte of `t` is sent yet.
+ */
+void websocket_carry(struct websocket *ws, struct transport *t);
 
 #endif

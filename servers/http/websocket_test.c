@@ -22,6 +22,7 @@
 
 /* The server's end of one connection: it echoes. */
 struct echo {
+	struct transport transport;
 	struct websocket ws;
 	bool closed;
 };
@@ -33,20 +34,29 @@ static struct websocket_hub sockets;
 static struct backend_options options;
 static struct client c;
 static struct echo *echo; /* the latest */
-static unsigned messages, closes, closed_code, ready_count;
+static unsigned messages, most_at_once, closes, closed_code, ready_count;
 static int ready_fd;
 static struct deflate_terms terms;
+static bool crowd; /* each message is one for many */
 static char closed_reason[128];
 
 static void on_message(struct websocket *ws, struct slice payload, bool binary)
 {
+	static unsigned tick, at_once;
+
+	at_once = tick == rig.ticks ? at_once + 1 : 1;
+	tick = rig.ticks;
+	if (at_once > most_at_once)
+		most_at_once = at_once;
 	messages++;
+	if (crowd)
+		hub->pushed_this_tick += 50000;
 	if (slice_is(payload, "close me"))
 		websocket_close(ws, WS_CLOSE_POLICY, SLICE("as you wish"));
 	else if (slice_is(payload, "abort me"))
 		websocket_abort(ws);
 	else
-		transport_send_private(&ws->transport,
+		transport_send_private(ws->transport,
 				       binary ? MSG_BINARY : MSG_TEXT, payload,
 				       0);
 }
@@ -58,13 +68,28 @@ static void on_closed(struct websocket *ws, unsigned code, struct slice reason)
 	closes++;
 	closed_code = code;
 	websocket_release(ws);
+	transport_release(&e->transport);
 	free(e);
 	echo = NULL;
 	(void)snprintf(closed_reason, sizeof(closed_reason), "%.*s",
 		       SLICE_ARG(reason));
 }
 
-static const struct websocket_ops ops = {on_message, on_closed};
+static const struct websocket_ops ops = {.on_message = on_message,
+					 .on_closed = on_closed};
+
+static void flush(struct transport *t)
+{
+	websocket_flush(&container_of(t, struct echo, transport)->ws);
+}
+
+static void kick(struct transport *t, enum kick_reason why)
+{
+	websocket_kick(&container_of(t, struct echo, transport)->ws, why);
+}
+
+static const struct transport_ops transport_ops = {.flush = flush,
+						   .kick = kick};
 
 static void on_ready(void *arg, int fd, struct slice ahead)
 {
@@ -74,8 +99,11 @@ static void on_ready(void *arg, int fd, struct slice ahead)
 	if (fd < 0)
 		return;
 	echo = xcalloc(1, sizeof(*echo));
-	cr_assert_eq(websocket_init(&echo->ws, &sockets, fd, FORMAT_WS, &ops),
-		     ERR_OK);
+	transport_init(&echo->transport, &transport_ops, hub, &backend.stats,
+		       FORMAT_WS);
+	cr_assert_eq(
+		websocket_init(&echo->ws, &sockets, fd, &echo->transport, &ops),
+		ERR_OK);
 	websocket_deflate(&echo->ws, &terms);
 	websocket_feed(&echo->ws, ahead);
 }
@@ -89,8 +117,9 @@ static void on_request(struct http_request *r, void *arg)
 
 static void start(bool heartbeat)
 {
-	messages = closes = closed_code = ready_count = 0;
+	messages = most_at_once = closes = closed_code = ready_count = 0;
 	closed_reason[0] = '\0';
+	crowd = false;
 	echo = NULL;
 	rig_init(&rig, NULL);
 	hub = hub_new(rig.loop, &hub_defaults, &fake_app);
@@ -121,6 +150,7 @@ static void teardown(void)
 	rig_run(&rig, 20);
 	if (echo) {
 		websocket_release(&echo->ws);
+		transport_release(&echo->transport);
 		free(echo);
 	}
 	websocket_hub_release(&sockets);
@@ -411,7 +441,7 @@ Test(websocket, deflate_is_agreed_on)
 			 "client_no_context_takeover; "
 			 "server_max_window_bits=10\r\n"),
 		  "%s", client_text(&c));
-	cr_assert_eq(echo->ws.transport.format, FORMAT_WS_DEFLATE + 1);
+	cr_assert_eq(echo->transport.format, FORMAT_WS_DEFLATE + 1);
 	client_forget(&c);
 	say_deflated(SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
 	expect_frame(WS_TEXT, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
@@ -434,7 +464,7 @@ Test(websocket, deflate_is_declined)
 	for (size_t i = 0; i < ARRAY_SIZE(offers); i++) {
 		shake_hands(offers[i]);
 		cr_assert_not(strstr(client_text(&c), "Extensions"), "%zu", i);
-		cr_assert_eq(echo->ws.transport.format, FORMAT_WS);
+		cr_assert_eq(echo->transport.format, FORMAT_WS);
 		client_forget(&c);
 		say_frame(WS_TEXT, "plain");
 		expect_frame(WS_TEXT, "plain");
@@ -515,6 +545,60 @@ Test(websocket, many_messages_at_once)
 	cr_assert_eq(messages, 1000);
 }
 
+/* `n` frames of `payload` each, sent as one. */
+static void say_many(struct slice frame, unsigned n)
+{
+	struct buf b;
+
+	buf_init(&b, BUF_UNLIMITED);
+	for (unsigned i = 0; i < n; i++)
+		cr_assert_eq(buf_add_slice(&b, frame), ERR_OK);
+	cr_assert_lt(b.len, 16384); /* so that one read takes them all */
+	client_send(&c, buf_slice(&b));
+	buf_release(&b);
+}
+
+/* What is published to many costs more than its few bytes say. */
+Test(websocket, messages_for_many_take_turns_with_others)
+{
+	open_socket();
+	crowd = true;
+	say_many(SLICE("\x81\x81\0\0\0\0x"), 200);
+	for (unsigned i = 0; i < 200; i++)
+		expect_frame(WS_TEXT, "x");
+	cr_assert_eq(messages, 200);
+	cr_assert_eq(most_at_once, 1);
+	crowd = false;
+	most_at_once = 0;
+	say_many(SLICE("\x81\x81\0\0\0\0x"), 200);
+	for (unsigned i = 0; i < 200; i++)
+		expect_frame(WS_TEXT, "x");
+	cr_assert_gt(most_at_once, 1);
+}
+
+/* And so does what is large once inflated. */
+Test(websocket, inflated_messages_take_turns_with_others)
+{
+	enum { SIZE = 60000, COUNT = 40 };
+	char *zeros = xcalloc(1, SIZE);
+	struct deflater *d = deflater_new(9);
+	struct buf b;
+
+	buf_init(&b, BUF_UNLIMITED);
+	cr_assert_eq(deflater_add_frame(d, 15, &b, WS_BINARY,
+					slice_of(zeros, SIZE), true),
+		     ERR_OK);
+	shake_hands(OFFER("permessage-deflate"));
+	client_forget(&c);
+	say_many(buf_slice(&b), COUNT);
+	cr_assert(client_hear_size(&c, (SIZE + 4) * COUNT));
+	cr_assert_eq(messages, COUNT);
+	cr_assert_leq(most_at_once, 2);
+	buf_release(&b);
+	deflater_free(d);
+	free(zeros);
+}
+
 Test(websocket, pongs_come_in_order)
 {
 	open_socket();
@@ -539,13 +623,67 @@ Test(websocket, ping_flood_is_bounded)
 						"8901234567890123456789"),
 					  true),
 			     ERR_OK);
-	for (unsigned i = 0; i < 1000 && closes == 0; i++) {
+	for (unsigned i = 0; i < 1000; i++) {
 		if (send(c.fd, b.data, b.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 			rig_run(&rig, 1);
 		rig_tick(&rig);
 	}
 	buf_release(&b);
-	expect_closed(WS_CLOSE_ABNORMAL);
+	cr_assert_eq(closes, 0);
+	cr_assert(echo->ws.paused, "it is not listened to");
+	cr_assert_lt(echo->transport.q.count, 2 * hub_defaults.queue.messages);
+}
+
+/* Nor is who sends much before it reads slow: the answers wait, and all come.
+ */
+Test(websocket, who_does_not_read_is_not_read)
+{
+	const unsigned count = 20000;
+	unsigned sent = 0;
+	struct buf b;
+	size_t whole = 0;
+
+	open_socket();
+	buf_init(&b, BUF_UNLIMITED);
+	for (unsigned i = 0; i < count; i++) {
+		char text[200];
+		int n = snprintf(text, sizeof(text), "%0190u", i);
+
+		cr_assert_eq(ws_add_frame(&b, WS_TEXT,
+					  slice_of(text, (size_t)n), true),
+			     ERR_OK);
+		whole += 4 + (size_t)n;
+	}
+	while (sent < b.len) {
+		ssize_t n = send(c.fd, b.data + sent, b.len - sent,
+				 MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n > 0)
+			sent += (unsigned)n;
+		else if (echo->ws.paused)
+			break;
+		rig_tick(&rig);
+	}
+	rig_run(&rig, 50);
+	cr_assert_leq(echo->transport.q.count, hub_defaults.queue.messages);
+	while (sent < b.len && closes == 0) {
+		ssize_t n = send(c.fd, b.data + sent, b.len - sent,
+				 MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		sent += n > 0 ? (unsigned)n : 0;
+		(void)client_hear_size(&c, c.in.len + 1);
+	}
+	cr_assert(client_hear_size(&c, whole));
+	cr_assert_eq(c.in.len, whole);
+	for (unsigned i = 0; i < count; i++) {
+		char text[200];
+		int n = snprintf(text, sizeof(text), "%0190u", i);
+
+		cr_assert_arr_eq(c.in.data + i * (size_t)(4 + n) + 4, text,
+				 (size_t)n);
+	}
+	cr_assert_eq(closes, 0);
+	buf_release(&b);
 }
 
 /* The pong does not wait for all that the peer is slow to read. */
@@ -556,11 +694,11 @@ Test(websocket, a_pong_goes_between_the_fragments)
 	bool ponged = false;
 
 	open_socket();
-	transport_send_private(&echo->ws.transport, MSG_BINARY,
-			       slice_of(bytes, n), 0);
+	transport_send_private(&echo->transport, MSG_BINARY, slice_of(bytes, n),
+			       0);
 	free(bytes);
 	rig_run(&rig, 20);
-	cr_assert_gt(echo->ws.transport.q.offset, 0, "the socket is full");
+	cr_assert_gt(echo->transport.q.offset, 0, "the socket is full");
 	say_frame(WS_PING, "p");
 	rig_run(&rig, 20);
 	whole = n + n / 65536 * 10 + 3;
@@ -578,6 +716,70 @@ Test(websocket, a_pong_goes_between_the_fragments)
 		size += (size_t)ws_frame_length(
 			slice_after(buf_slice(&c.in), size));
 	cr_assert_eq(size, whole);
+}
+
+/* Another transport */
+
+static struct transport other;
+
+static void flush_other(struct transport *t)
+{
+	(void)t;
+	websocket_flush(&echo->ws);
+}
+
+static const struct transport_ops other_ops = {.flush = flush_other};
+
+static void carry_other(void)
+{
+	transport_init(&other, &other_ops, hub, &backend.stats, FORMAT_WS);
+	transport_send_private(&other, MSG_TEXT, SLICE("b"), 0);
+	transport_send_private(&other, MSG_TEXT, SLICE("c"), 0);
+	websocket_carry(&echo->ws, &other);
+	cr_assert_eq(echo->transport.q.count, 0);
+	cr_assert_eq(other.q.count, 3);
+}
+
+static void drop_other(void)
+{
+	websocket_abort(&echo->ws);
+	expect_closed(WS_CLOSE_ABNORMAL);
+	transport_release(&other);
+}
+
+/* As at the end of an Engine.IO upgrade. */
+Test(websocket, carries_another_transport_behind_what_is_queued)
+{
+	open_socket();
+	transport_send_private(&echo->transport, MSG_TEXT, SLICE("a"), 0);
+	carry_other();
+	expect_frame(WS_TEXT, "a");
+	expect_frame(WS_TEXT, "b");
+	expect_frame(WS_TEXT, "c");
+	transport_send_private(&other, MSG_TEXT, SLICE("d"), 0);
+	expect_frame(WS_TEXT, "d");
+	drop_other();
+}
+
+Test(websocket, carries_another_transport_behind_what_is_half_sent)
+{
+	size_t n = 32 << 20, whole = n + n / 65536 * 10;
+	char *bytes = xcalloc(1, n);
+
+	open_socket();
+	transport_send_private(&echo->transport, MSG_BINARY, slice_of(bytes, n),
+			       0);
+	free(bytes);
+	rig_run(&rig, 20);
+	cr_assert_gt(echo->transport.q.offset, 0, "the socket is full");
+	carry_other();
+	cr_assert_gt(other.q.offset, 0);
+	cr_assert(client_hear_size(&c, whole + 6));
+	cr_assert_eq(c.in.len, whole + 6);
+	buf_consume(&c.in, whole);
+	expect_frame(WS_TEXT, "b");
+	expect_frame(WS_TEXT, "c");
+	drop_other();
 }
 
 /* Closing */
@@ -748,7 +950,7 @@ Test(websocket, kicks)
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		open_socket();
-		transport_kick(&echo->ws.transport, table[i].why);
+		transport_kick(&echo->transport, table[i].why);
 		expect_close(table[i].code, table[i].reason);
 		say_close(table[i].code, "");
 		cr_assert(client_hear_end(&c));
@@ -758,7 +960,7 @@ Test(websocket, kicks)
 		client_open(&c, &rig);
 	}
 	open_socket();
-	transport_kick(&echo->ws.transport, KICK_TIMEOUT);
+	transport_kick(&echo->transport, KICK_TIMEOUT);
 	cr_assert(client_hear_end(&c));
 	cr_assert_eq(c.in.len, 0);
 	expect_closed(WS_CLOSE_ABNORMAL);

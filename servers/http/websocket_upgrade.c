@@ -1,73 +1,77 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The server's side of the opening handshake (RFC 6455 section 4.2). Of the
- * extensions only permessage-deflate is known: what an answer does not name is
- * declined.
+ * The server's side of the opening handshake: gathers the headers, answers as
+ * wire/ws_handshake decides.
  */
-#include "servers/http/websocket.h"
-
 #include "servers/base/check.h"
+#include "servers/http/websocket.h"
+#include "servers/wire/ws_handshake.h"
 
-#define VERSION "13"
-#define EXTENSIONS_MAX 4096 /* bytes; a longer list is declined */
+/* The lists that a decision is made from; `text` holds those of them all. */
+struct lists {
+	struct buf text;
+	size_t start;
+};
 
-/* 426 says which version would be understood (section 4.2.2). */
-static void refuse_version(struct http_request *r)
+static void add_value(void *arg, struct slice value)
 {
-	struct http_response *p = http_response_new(
-		426, "application/json",
-		SLICE("{\"error\":\"WebSocket version " VERSION
-		      " is needed\"}"));
+	struct lists *l = arg;
 
-	http_response_header(p, "Sec-WebSocket-Version", VERSION);
-	http_response_header(p, "Upgrade", "websocket");
-	http_respond_with(r, p);
-	http_response_unref(p);
+	if (l->text.len > l->start)
+		CHECK(buf_add_str(&l->text, ", ") == ERR_OK);
+	CHECK(buf_add_slice(&l->text, value) == ERR_OK);
 }
 
-/* What is wrong with the handshake, or NULL. */
-static const char *find_fault(const struct http_request *r, struct slice *key)
+/* Several headers are one list (RFC 9110 section 5.3). Returns its length. */
+static size_t add_list(struct lists *l, const struct http_request *r,
+		       const char *name)
 {
-	if (http_request_method(r) != HTTP_GET)
-		return "a WebSocket handshake is a GET";
-	if (http_request_minor(r) < 1)
-		return "a WebSocket handshake needs HTTP/1.1";
-	if (!http_request_header_has(r, "Upgrade", "websocket"))
-		return "the Upgrade header must list websocket";
-	if (!http_request_header_has(r, "Connection", "upgrade"))
-		return "the Connection header must list Upgrade";
-	if (!http_request_header(r, "Sec-WebSocket-Key", key) ||
-	    !ws_key_valid(*key))
-		return "Sec-WebSocket-Key must be base64 of 16 bytes";
-	return NULL;
+	l->start = l->text.len;
+	http_request_header_each(r, name, add_value, l);
+	return l->text.len - l->start;
 }
 
-static void add_offers(void *arg, struct slice value)
+static void decide(const struct http_request *r, const struct ws_policy *policy,
+		   struct ws_verdict *verdict)
 {
-	struct buf *all = arg;
+	struct ws_offer o = {.get = http_request_method(r) == HTTP_GET,
+			     .minor = http_request_minor(r)};
+	const struct {
+		const char *name;
+		struct slice *value;
+	} fields[] = {
+		{"Upgrade", &o.upgrade},
+		{"Connection", &o.connection},
+		{"Sec-WebSocket-Key", &o.key},
+		{"Sec-WebSocket-Version", &o.version},
+		{"Sec-WebSocket-Protocol", &o.protocols},
+		{"Sec-WebSocket-Extensions", &o.extensions},
+	};
+	struct lists l;
+	size_t at = 0;
 
-	/* A list that is cut could mean something else. */
-	if ((all->len > 0 && buf_add_str(all, ", ") != ERR_OK) ||
-	    buf_add_slice(all, value) != ERR_OK) {
-		buf_clear(all);
-		all->limit = 0;
+	/* A head has a limit of its own. */
+	buf_init(&l.text, BUF_UNLIMITED);
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		fields[i].value->n = add_list(&l, r, fields[i].name);
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		fields[i].value->p = l.text.data + at;
+		at += fields[i].value->n;
 	}
+	ws_handshake_decide(&o, policy, verdict);
+	buf_release(&l.text);
 }
 
-/* Several headers are one list (RFC 6455 section 9.1). */
-static bool agree_on_deflate(const struct http_request *r,
-			     struct deflate_terms *terms,
-			     char answer[DEFLATE_TEXT_MAX])
+/* 426 says which version would be understood (RFC 6455 section 4.2.2). */
+static void refuse(struct http_request *r, const struct ws_verdict *v)
 {
-	struct buf offers;
-	bool agreed;
+	const struct http_header headers[] = {
+		{"Sec-WebSocket-Version", WS_VERSION},
+		{"Upgrade", "websocket"},
+	};
 
-	buf_init(&offers, EXTENSIONS_MAX);
-	http_request_header_each(r, "Sec-WebSocket-Extensions", add_offers,
-				 &offers);
-	agreed = deflate_accept(buf_slice(&offers), terms, answer);
-	buf_release(&offers);
-	return agreed;
+	http_respond_refusal(r, v->status, v->why, headers,
+			     v->status == 426 ? ARRAY_SIZE(headers) : 0);
 }
 
 bool websocket_upgrade(struct http_request *r, const char *subprotocol,
@@ -75,32 +79,27 @@ bool websocket_upgrade(struct http_request *r, const char *subprotocol,
 		       void (*ready)(void *arg, int fd, struct slice ahead),
 		       void *arg)
 {
-	char accept[WS_ACCEPT_CHARS + 1];
-	char extension[DEFLATE_TEXT_MAX];
+	const struct ws_policy policy = {.subprotocol = subprotocol,
+					 .deflate = deflate != NULL};
 	struct http_header headers[4];
-	struct slice key, version;
+	struct ws_verdict v;
 	size_t n = 0;
-	const char *fault = find_fault(r, &key);
 
-	if (fault) {
-		http_respond_error(r, 400, fault);
+	decide(r, &policy, &v);
+	if (v.status != 101) {
+		refuse(r, &v);
 		return false;
 	}
-	if (!http_request_header(r, "Sec-WebSocket-Version", &version) ||
-	    !slice_is(version, VERSION)) {
-		refuse_version(r);
-		return false;
-	}
-	ws_accept(key, accept);
 	headers[n++] = (struct http_header){"Upgrade", "websocket"};
-	headers[n++] = (struct http_header){"Sec-WebSocket-Accept", accept};
-	if (subprotocol &&
-	    http_request_header_has(r, "Sec-WebSocket-Protocol", subprotocol))
+	headers[n++] = (struct http_header){"Sec-WebSocket-Accept", v.accept};
+	if (v.subprotocol)
 		headers[n++] = (struct http_header){"Sec-WebSocket-Protocol",
-						    subprotocol};
-	if (deflate && agree_on_deflate(r, deflate, extension))
+						    v.subprotocol};
+	if (v.deflate.on)
 		headers[n++] = (struct http_header){"Sec-WebSocket-Extensions",
-						    extension};
+						    v.extensions};
+	if (deflate)
+		*deflate = v.deflate;
 	http_adopt(r, true, headers, n, ready, arg);
 	return true;
 }

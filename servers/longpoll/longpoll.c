@@ -6,12 +6,15 @@
 
 #include "servers/base/check.h"
 #include "servers/core/hub.h"
+#include "servers/longpoll/carrier.h"
 #include "servers/longpoll/engine.h"
+#include "servers/longpoll/polling.h"
 
 #define SOCKETIO_PATH "/socket.io/"
-#define JSON_TYPE "application/json"
+#define ECHO_PATH "/engine.io/"
 
-/* The reference server's answers to a request that it does not accept. */
+/* Requests, and the reference server's answers to what it does not accept */
+
 enum refusal_code {
 	UNKNOWN_TRANSPORT,
 	UNKNOWN_SID,
@@ -19,6 +22,7 @@ enum refusal_code {
 	BAD_REQUEST,
 	FORBIDDEN,
 	UNSUPPORTED_VERSION,
+	ACCEPTED,
 };
 
 static const char *const refusal_text[] = {
@@ -30,62 +34,164 @@ static const char *const refusal_text[] = {
 	[UNSUPPORTED_VERSION] = "Unsupported protocol version",
 };
 
-static void refuse(struct http_request *r, enum refusal_code code)
-{
-	char body[80];
-	int n = snprintf(body, sizeof(body), "{\"code\":%d,\"message\":\"%s\"}",
-			 (int)code, refusal_text[code]);
+struct query {
+	bool polling, websocket; /* the transport, one that is offered */
+	bool upgrade;		 /* it asks for a WebSocket */
+	bool version_4;
+	struct slice sid; /* empty: there is none */
+};
 
-	http_respond(r, code == FORBIDDEN ? 403 : 400, JSON_TYPE,
+static bool says(const struct http_request *r, const char *name,
+		 const char *expected)
+{
+	struct slice value;
+
+	return http_request_query(r, name, &value) && slice_is(value, expected);
+}
+
+static void read_query(const struct longpoll *b, const struct http_request *r,
+		       struct query *q)
+{
+	const struct backend_options *o = b->base.env.options;
+
+	*q = (struct query){
+		.polling =
+			o->transport_polling && says(r, "transport", "polling"),
+		.websocket = o->transport_websocket &&
+			     says(r, "transport", "websocket"),
+		.upgrade = o->transport_websocket &&
+			   http_request_header_has(r, "Upgrade", "websocket") &&
+			   http_request_header_has(r, "Connection", "upgrade"),
+		.version_4 = says(r, "EIO", "4"),
+	};
+	if (!http_request_query(r, "sid", &q->sid))
+		q->sid = (struct slice){0};
+}
+
+static enum refusal_code check_handshake(const struct longpoll *b,
+					 const struct http_request *r,
+					 const struct query *q)
+{
+	if (http_request_method(r) != HTTP_GET)
+		return BAD_HANDSHAKE_METHOD;
+	if (q->websocket && !q->upgrade)
+		return BAD_REQUEST;
+	if (!q->version_4)
+		return UNSUPPORTED_VERSION;
+	return b->draining ? FORBIDDEN : ACCEPTED;
+}
+
+/* `e` is who the id names on this endpoint, or NULL. */
+static enum refusal_code check_query(const struct longpoll *b,
+				     const struct http_request *r,
+				     const struct query *q,
+				     const struct engine *e)
+{
+	if (!q->polling && !q->websocket)
+		return UNKNOWN_TRANSPORT;
+	if (q->sid.n == 0)
+		return check_handshake(b, r, q);
+	if (!e)
+		return UNKNOWN_SID;
+	if (!q->version_4)
+		return BAD_REQUEST;
+	/* A session that has gone over to WebSocket polls no more. */
+	if (q->polling ? e->carrier != NULL : !q->upgrade)
+		return BAD_REQUEST;
+	return ACCEPTED;
+}
+
+/* A WebSocket's client cannot read a body: it gets the bare words. */
+static void refuse(struct http_request *r, const struct query *q,
+		   enum refusal_code code)
+{
+	const char *text = refusal_text[code];
+	struct http_response *p;
+	char body[80];
+	int n;
+
+	if (q->upgrade) {
+		p = http_response_new(400, "text/html", slice_str(text));
+		http_respond_close(r, p);
+		http_response_unref(p);
+		return;
+	}
+	n = snprintf(body, sizeof(body), "{\"code\":%d,\"message\":\"%s\"}",
+		     (int)code, text);
+	http_respond(r, code == FORBIDDEN ? 403 : 400, "application/json",
 		     slice_of(body, (size_t)n));
 }
 
-static void handshake(struct longpoll *b, struct http_request *r)
+static void serve(const struct endpoint *at, struct http_request *r,
+		  const struct query *q, struct engine *e)
 {
-	struct slice version;
-
-	if (http_request_method(r) != HTTP_GET)
-		refuse(r, BAD_HANDSHAKE_METHOD);
-	else if (!http_request_query(r, "EIO", &version) ||
-		 !slice_is(version, "4"))
-		refuse(r, UNSUPPORTED_VERSION);
-	else if (b->draining)
-		refuse(r, FORBIDDEN);
+	if (q->websocket)
+		carrier_open(at, r, q->sid);
+	else if (!e)
+		polling_open(at, r);
+	else if (http_request_method(r) == HTTP_GET)
+		polling_get(e, r);
+	else if (http_request_method(r) == HTTP_POST)
+		polling_post(e, r);
 	else
-		engine_open(b, r);
+		http_respond(r, 500, NULL, (struct slice){0});
 }
 
-static void receive(struct engine *e, struct http_request *r)
+static struct engine *find_engine(const struct endpoint *at, struct slice sid)
 {
-	engine_receive(e, r);
-	http_respond(r, 200, "text/html", SLICE("ok"));
+	struct engine *e = NULL;
+
+	if (sid.n > 0)
+		e = map_get(&at->backend->by_sid, sid);
+	return e && e->user == at->user ? e : NULL;
 }
 
 static void on_request(struct http_request *r, void *arg)
 {
-	struct longpoll *b = arg;
-	struct slice transport, sid;
+	const struct endpoint *at = arg;
+	struct longpoll *b = at->backend;
+	enum refusal_code code;
 	struct engine *e;
+	struct query q;
 
-	if (!b->base.env.options->transport_polling ||
-	    !http_request_query(r, "transport", &transport) ||
-	    !slice_is(transport, "polling")) {
-		refuse(r, UNKNOWN_TRANSPORT);
-		return;
-	}
-	if (!http_request_query(r, "sid", &sid)) {
-		handshake(b, r);
-		return;
-	}
-	e = map_get(&b->by_sid, sid);
-	if (!e)
-		refuse(r, UNKNOWN_SID);
-	else if (http_request_method(r) == HTTP_GET)
-		engine_poll(e, r);
-	else if (http_request_method(r) == HTTP_POST)
-		receive(e, r);
+	read_query(b, r, &q);
+	e = find_engine(at, q.sid);
+	code = check_query(b, r, &q, e);
+	if (code == ACCEPTED)
+		serve(at, r, &q, e);
 	else
-		http_respond(r, 500, NULL, (struct slice){0});
+		refuse(r, &q, code);
+}
+
+static void on_upload(struct http_request *r, enum http_upload what, void *arg)
+{
+	const struct endpoint *at = arg;
+	struct slice sid;
+	struct engine *e = NULL;
+
+	if (http_request_method(r) == HTTP_POST &&
+	    says(r, "transport", "polling") &&
+	    http_request_query(r, "sid", &sid))
+		e = find_engine(at, sid);
+	if (e && !e->carrier)
+		polling_upload(e, what);
+}
+
+/* Life cycle */
+
+static void add_route(struct longpoll *b, const char *path, struct endpoint *at,
+		      const struct engine_user_ops *user)
+{
+	*at = (struct endpoint){.backend = b, .user = user};
+	http_route(b->base.env.http,
+		   &(struct http_route){
+			   .path = path,
+			   .methods = HTTP_ANY,
+			   .max_body = b->base.env.options->max_payload,
+			   .while_draining = true,
+			   .handle = on_request,
+			   .on_upload = on_upload,
+			   .arg = at});
 }
 
 static struct backend *longpoll_start(const struct backend_env *env)
@@ -96,21 +202,16 @@ static struct backend *longpoll_start(const struct backend_env *env)
 	b->base.env = *env;
 	map_init(&b->by_sid);
 	list_init(&b->engines);
-	reaper_init(&b->reaper, env->loop, engine_free);
-	http_route(env->http,
-		   &(struct http_route){.path = SOCKETIO_PATH,
-					.methods = HTTP_ANY,
-					.max_body = env->options->max_payload,
-					.handle = on_request,
-					.arg = b});
+	list_init(&b->leaving);
+	list_init(&b->carriers);
+	polling_init(b);
+	/* It tells of dead WebSockets before the reaper frees sessions. */
+	websocket_hub_init(&b->sockets, &b->base, false);
+	reaper_init(&b->reaper, env->loop, engine_reap);
+	add_route(b, SOCKETIO_PATH, &b->socketio, &engine_socketio);
+	if (!env->hub->app->commands)
+		add_route(b, ECHO_PATH, &b->echo, &engine_echo);
 	return &b->base;
-}
-
-static void close_all(struct longpoll *b)
-{
-	while (!list_empty(&b->engines))
-		engine_close(list_entry(b->engines.next, struct engine, link),
-			     ENGINE_SAY_CLOSE, "server shutting down");
 }
 
 static void longpoll_drain(struct backend *base)
@@ -118,19 +219,36 @@ static void longpoll_drain(struct backend *base)
 	struct longpoll *b = container_of(base, struct longpoll, base);
 
 	b->draining = true;
-	/* What is queued for a pending GET goes before the farewell. */
-	hub_flush(base->env.hub);
-	close_all(b);
+	LIST_FOREACH (it, &b->leaving)
+		engine_vanish(list_entry(it, struct engine, link));
+	LIST_FOREACH (it, &b->engines) {
+		struct engine *e = list_entry(it, struct engine, link);
+
+		if (!e->carrier) {
+			polling_drain(e);
+			continue;
+		}
+		websocket_close(&e->carrier->socket, WS_CLOSE_GOING_AWAY,
+				SLICE("the server is going away"));
+		engine_close(e, ENGINE_SAY_CLOSE, "server shutting down");
+	}
 }
 
 static void longpoll_stop(struct backend *base)
 {
 	struct longpoll *b = container_of(base, struct longpoll, base);
 
-	close_all(b);
+	b->draining = true; /* nobody lingers */
+	LIST_FOREACH (it, &b->engines)
+		engine_close(list_entry(it, struct engine, link),
+			     ENGINE_SAY_CLOSE, "server shutting down");
 	reaper_release(&b->reaper);
-	if (b->shared)
-		http_response_unref(b->shared);
+	LIST_FOREACH (it, &b->carriers)
+		carrier_free(list_entry(it, struct carrier, link));
+	LIST_FOREACH (it, &b->leaving)
+		engine_vanish(list_entry(it, struct engine, link));
+	websocket_hub_release(&b->sockets);
+	polling_release(b);
 	map_release(&b->by_sid);
 	free(b);
 }

@@ -1,52 +1,45 @@
 /* SPDX-License-Identifier: MIT */
+#include "servers/longpoll/socket.h"
+
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "servers/base/check.h"
 #include "servers/core/hub.h"
-#include "servers/longpoll/engine.h"
 #include "servers/wire/json.h"
-#include "servers/wire/socketio.h"
 
 /* Namespaces of one connection. */
 #define SOCKETS_MAX 64
 
-/*
- * A binary event whose attachments are still to come. It is bounded by ten
- * attachments and the payload limit of all of them together.
- */
-struct socket_assembly {
-	struct buf head;  /* the text packet */
-	struct buf bytes; /* the attachments, one after another */
-	size_t ends[SOCKETIO_MAX_ATTACHMENTS];
-	unsigned count, wanted;
-};
+static void must(enum err e)
+{
+	CHECK(e == ERR_OK);
+}
 
-/* The acknowledgement of one event. */
-struct socket_reply {
-	struct reply reply;
-	struct engine *engine;
-	struct slice nsp;
-	bool has_id;
-	uint64_t id;
-};
-
-static void send_packet(struct engine *e, const struct socketio_packet *p)
+void socket_send(struct engine *e, const struct socket_packet *p)
 {
 	struct buf b;
 
 	buf_init(&b, BUF_UNLIMITED);
-	CHECK(buf_add_char(&b, '4') == ERR_OK);
-	CHECK(socketio_encode(&b, p) == ERR_OK);
+	must(buf_add_char(&b, '4'));
+	must(socketio_encode(&b, &p->head));
 	engine_send(e, buf_slice(&b));
 	buf_release(&b);
+	for (unsigned i = 0; i < p->attachment_count; i++)
+		engine_send_binary(e, p->attachments[i]);
 }
 
-/* What the other side must never send ends the connection, as its author
- * would see with the reference server. */
-static void protocol_error(struct engine *e)
+static void send_packet(struct engine *e, const struct socketio_packet *p)
 {
-	engine_close(e, ENGINE_SAY_CLOSE, "parse error");
+	struct socket_packet packet = {.head = *p};
+
+	socket_send(e, &packet);
+}
+
+void socket_protocol_error(struct engine *e)
+{
+	engine_close(e, ENGINE_SAY_CLOSE_LATER, "forced close");
 }
 
 static uint32_t find(const struct engine *e, struct slice nsp)
@@ -62,22 +55,47 @@ static void remove_socket(struct engine *e, uint32_t i, const char *why)
 {
 	struct session *s = e->sockets[i];
 
-	e->sockets[i] = e->sockets[--e->socket_count];
+	e->socket_count--;
+	memmove(&e->sockets[i], &e->sockets[i + 1],
+		(e->socket_count - i) * sizeof(struct session *));
 	hub_disconnect(s, why);
 }
 
-void socket_release_all(struct engine *e, const char *why)
+void socket_expel(struct transport *t, struct session *s)
 {
+	struct engine *e = container_of(t, struct engine, transport);
+	struct socketio_packet p = {.type = SOCKETIO_DISCONNECT,
+				    .nsp = s->nsp->name};
+
+	send_packet(e, &p);
+	remove_socket(e, find(e, s->nsp->name), "server namespace disconnect");
+}
+
+static void closed(struct engine *e, const char *why)
+{
+	timer_cancel(&e->connect);
 	while (e->socket_count > 0)
-		remove_socket(e, e->socket_count - 1, why);
+		remove_socket(e, 0, why);
 	free(e->sockets);
 	e->sockets = NULL;
-	if (e->assembly) {
-		buf_release(&e->assembly->head);
-		buf_release(&e->assembly->bytes);
-		free(e->assembly);
-		e->assembly = NULL;
-	}
+	socket_assembly_free(e);
+}
+
+static void connect_overdue(struct timer *timer)
+{
+	struct engine *e = container_of(timer, struct engine, connect);
+
+	if (e->socket_count == 0)
+		engine_close(e, ENGINE_SAY_CLOSE_LATER, "connect timeout");
+}
+
+static void opened(struct engine *e)
+{
+	const struct backend_env *env = &e->backend->base.env;
+
+	timer_init(&e->connect, connect_overdue);
+	timer_arm(loop_wheel(env->loop), &e->connect,
+		  env->options->connect_timeout_ms);
 }
 
 /* CONNECT */
@@ -99,199 +117,112 @@ static void send_connect_error(struct engine *e, struct slice nsp,
 	buf_release(&json);
 }
 
-static void add_socket(struct engine *e, struct session *s)
+/* The session is there: the client is told before the app acts on it. */
+static void greet(struct session *s)
 {
+	struct engine *e = container_of(s->transport, struct engine, transport);
 	struct socketio_packet p = {.type = SOCKETIO_CONNECT,
 				    .nsp = s->nsp->name};
-	char json[SESSION_ID_CHARS + 16];
-	int n = snprintf(json, sizeof(json), "{\"sid\":\"%s\"}", s->id);
+	char json[SESSION_ID_CHARS + SESSION_SID_CHARS + 32];
+	int n = snprintf(json, sizeof(json), "{\"sid\":\"%s\"", s->id);
 
+	if (s->pid)
+		n += snprintf(json + n, sizeof(json) - (size_t)n,
+			      ",\"pid\":\"%s\"", s->pid);
+	json[n] = '}';
 	e->sockets = xrealloc(e->sockets,
 			      (e->socket_count + 1) * sizeof(struct session *));
 	e->sockets[e->socket_count++] = s;
 	timer_cancel(&e->connect);
-	p.data = slice_of(json, (size_t)n);
+	p.data = slice_of(json, (size_t)n + 1);
 	send_packet(e, &p);
+}
+
+/* A string member of the auth payload; empty when it has none. */
+static struct slice auth_text(struct slice auth, const char *name,
+			      struct buf *scratch)
+{
+	struct slice value, text = {NULL, 0};
+
+	buf_init(scratch, BUF_UNLIMITED);
+	if (!json_member(auth, name, &value) ||
+	    json_type(value) != JSON_STRING ||
+	    json_string(value, scratch, &text) != ERR_OK)
+		text = (struct slice){NULL, 0};
+	return text;
 }
 
 static void connect_socket(struct engine *e, const struct socketio_packet *p)
 {
 	struct hub *hub = e->transport.hub;
-	struct connect_info info = {
-		.nsp = p->nsp, .auth = p->data, .address = e->address};
+	struct connect_info info = {.nsp = p->nsp,
+				    .auth = p->data,
+				    .address = e->address,
+				    .recovers = true,
+				    .greet = greet};
 	struct refusal why = {"Invalid namespace", NULL};
+	struct buf pid = {0}, offset = {0};
 	struct session *s;
 	enum err err = ERR_LIMIT;
 
+	if (p->data.n && hub->options.recovery_window_ms) {
+		info.pid = auth_text(p->data, "pid", &pid);
+		info.offset = auth_text(p->data, "offset", &offset);
+	}
 	if (e->socket_count < SOCKETS_MAX)
 		err = hub_connect(hub, &info, &e->transport, &why, &s);
 	else
 		why.message = "Too many namespaces";
-	if (err == ERR_OK)
-		add_socket(e, s);
-	else
+	if (err != ERR_OK)
 		send_connect_error(e, p->nsp, &why);
+	buf_release(&pid);
+	buf_release(&offset);
 }
 
-/* EVENT and ACK */
-
-static void reply_ack(struct reply *r, enum err status, struct slice body)
+void socket_handle(struct engine *e, const struct socket_packet *p)
 {
-	struct socket_reply *s = container_of(r, struct socket_reply, reply);
-	struct socketio_packet p = {.type = SOCKETIO_ACK,
-				    .nsp = s->nsp,
-				    .has_id = true,
-				    .id = s->id};
-	struct buf json;
+	uint32_t i = find(e, p->head.nsp);
+	struct session *s = i < e->socket_count ? e->sockets[i] : NULL;
 
-	if (!s->has_id || (status == ERR_OK && body.n == 0))
+	if ((p->head.type == SOCKETIO_CONNECT) == (s != NULL)) {
+		socket_protocol_error(e);
 		return;
-	buf_init(&json, BUF_UNLIMITED);
-	CHECK(buf_add_char(&json, '[') == ERR_OK);
-	if (status == ERR_OK) {
-		CHECK(buf_add_slice(&json, body) == ERR_OK);
-	} else {
-		CHECK(buf_add_str(&json, "{\"error\":") == ERR_OK);
-		CHECK(json_add_string(&json, body) == ERR_OK);
-		CHECK(buf_add_char(&json, '}') == ERR_OK);
 	}
-	CHECK(buf_add_char(&json, ']') == ERR_OK);
-	p.data = buf_slice(&json);
-	send_packet(s->engine, &p);
-	buf_release(&json);
-}
-
-/* Cuts `["name",args...]` into the name's value and the arguments' text. */
-static void cut_event(struct slice array, struct slice *name,
-		      struct slice *args)
-{
-	struct json_iter it;
-	struct slice inner;
-
-	CHECK(json_array(array, &it) && json_next_element(&it, name));
-	/* What follows the name's value, up to the closing bracket. */
-	inner = slice_of(name->p + name->n,
-			 (size_t)(array.p + array.n - 1 - name->p) - name->n);
-	inner = json_trim(inner);
-	*args = inner.n > 0 ? json_trim(slice_after(inner, 1)) : inner;
-}
-
-static void run_event(struct engine *e, struct session *s,
-		      const struct socketio_packet *p,
-		      const struct slice *attachments, unsigned count)
-{
-	struct hub *hub = e->transport.hub;
-	struct socket_reply r = {.reply = {reply_ack},
-				 .engine = e,
-				 .nsp = s->nsp->name,
-				 .has_id = p->has_id,
-				 .id = p->id};
-	struct app_event event = {.attachments = attachments,
-				  .attachment_count = count};
-	struct slice name;
-	struct buf scratch;
-
-	cut_event(json_trim(p->data), &name, &event.args);
-	buf_init(&scratch, BUF_UNLIMITED);
-	event.name = name; /* a number stands for itself */
-	if (json_type(name) == JSON_STRING &&
-	    json_string(name, &scratch, &event.name) != ERR_OK)
-		protocol_error(e);
-	else
-		hub->app->on_event(hub, s, &event, &r.reply);
-	buf_release(&scratch);
-}
-
-static void start_assembly(struct engine *e, struct slice text, unsigned wanted)
-{
-	struct socket_assembly *a = xcalloc(1, sizeof(*a));
-
-	buf_init(&a->head, BUF_UNLIMITED);
-	buf_init(&a->bytes, e->backend->base.env.options->max_payload);
-	CHECK(buf_add_slice(&a->head, text) == ERR_OK);
-	a->wanted = wanted;
-	e->assembly = a;
-}
-
-static void handle(struct engine *e, const struct socketio_packet *p,
-		   const struct slice *attachments, unsigned count)
-{
-	uint32_t i = find(e, p->nsp);
-	bool known = i < e->socket_count;
-
-	switch (p->type) {
+	switch (p->head.type) {
 	case SOCKETIO_CONNECT:
-		if (known)
-			protocol_error(e);
-		else
-			connect_socket(e, p);
+		connect_socket(e, &p->head);
 		break;
 	case SOCKETIO_DISCONNECT:
-		if (known)
-			remove_socket(e, i, "client namespace disconnect");
-		else
-			protocol_error(e);
+		remove_socket(e, i, "client namespace disconnect");
 		break;
 	case SOCKETIO_EVENT:
 	case SOCKETIO_BINARY_EVENT:
-		if (known)
-			run_event(e, e->sockets[i], p, attachments, count);
-		else
-			protocol_error(e);
+		socket_event(e, s, p);
 		break;
 	case SOCKETIO_ACK:
 	case SOCKETIO_BINARY_ACK:
-		/* The relay asks for none: an answer to nothing is ignored. */
-		if (!known)
-			protocol_error(e);
+		socket_ack(s, p);
 		break;
 	default:
-		protocol_error(e);
+		socket_protocol_error(e);
 	}
 }
 
-void socket_receive(struct engine *e, struct slice text)
+static void receive_text(struct engine *e, struct slice text)
 {
-	struct socketio_packet p;
+	struct socket_packet p = {0};
 
-	if (e->assembly || socketio_decode(text, &p) != ERR_OK)
-		protocol_error(e);
-	else if (p.attachments > 0)
-		start_assembly(e, text, p.attachments);
+	if (e->assembly || socketio_decode(text, &p.head) != ERR_OK)
+		socket_protocol_error(e);
+	else if (p.head.attachments > 0)
+		socket_assembly_start(e, text, p.head.attachments);
 	else
-		handle(e, &p, NULL, 0);
+		socket_handle(e, &p);
 }
 
-/* All attachments are there: the packet is handled, the assembly freed. */
-static void finish_assembly(struct engine *e)
-{
-	struct socket_assembly *a = e->assembly;
-	struct slice attachments[SOCKETIO_MAX_ATTACHMENTS];
-	struct socketio_packet p;
-	size_t start = 0;
-
-	for (unsigned i = 0; i < a->count; i++) {
-		attachments[i] =
-			slice_of(a->bytes.data + start, a->ends[i] - start);
-		start = a->ends[i];
-	}
-	e->assembly = NULL;
-	CHECK(socketio_decode(buf_slice(&a->head), &p) == ERR_OK);
-	handle(e, &p, attachments, a->count);
-	buf_release(&a->head);
-	buf_release(&a->bytes);
-	free(a);
-}
-
-void socket_receive_binary(struct engine *e, struct slice bytes)
-{
-	struct socket_assembly *a = e->assembly;
-
-	if (!a || buf_add_slice(&a->bytes, bytes) != ERR_OK) {
-		protocol_error(e);
-		return;
-	}
-	a->ends[a->count++] = a->bytes.len;
-	if (a->count == a->wanted)
-		finish_assembly(e);
-}
+const struct engine_user_ops engine_socketio = {
+	.opened = opened,
+	.text = receive_text,
+	.binary = socket_assembly_add,
+	.closed = closed,
+};

@@ -83,6 +83,12 @@ MUST_USE enum err envelope_add_message(struct buf *b, struct slice room,
 				       struct slice event, struct slice data,
 				       struct slice from, uint64_t seq,
 				       uint64_t position);
+/* The same with "ack":<ask>, the number that an answer is to carry. */
+MUST_USE enum err envelope_add_question(struct buf *b, struct slice room,
+					struct slice event, struct slice data,
+					struct slice from, uint64_t seq,
+					uint64_t position, uint64_t ask);
+
 /* Appends {"type":"ack","id":<id>,"data":<data>}; both raw JSON. */
 MUST_USE enum err envelope_add_ack(struct buf *b, struct slice id,
 				   struct slice data);

@@ -66,6 +66,15 @@ enum err envelope_add_message(struct buf *b, struct slice room,
 			      struct slice from, uint64_t seq,
 			      uint64_t position)
 {
+	return envelope_add_question(b, room, event, data, from, seq, position,
+				     0);
+}
+
+enum err envelope_add_question(struct buf *b, struct slice room,
+			       struct slice event, struct slice data,
+			       struct slice from, uint64_t seq,
+			       uint64_t position, uint64_t ask)
+{
 	struct writer w = writer_begin(b);
 
 	/* The least it takes, so that a limit is never hit by asking. */
@@ -84,6 +93,10 @@ enum err envelope_add_message(struct buf *b, struct slice room,
 	add_number(&w, seq);
 	add_raw(&w, SLICE(",\"position\":"));
 	add_number(&w, position);
+	if (ask != 0) {
+		add_raw(&w, SLICE(",\"ack\":"));
+		add_number(&w, ask);
+	}
 	add_raw(&w, SLICE("}"));
 	return writer_end(&w);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HTTP/1.1 (RFC 9112) for our clients. The server's request parsing is
- * libmicrohttpd's.
+ * HTTP/1.1 (RFC 9112) for our clients. For the server's side see
+ * http1_request.h.
  */
 #ifndef SERVERS_WIRE_HTTP1_H
 #define SERVERS_WIRE_HTTP1_H
@@ -85,6 +85,14 @@ MUST_USE enum err http1_parser_eof(struct http1_parser *p,
 bool http1_header(struct slice headers, const char *name, struct slice *value);
 /* Whether the comma-separated `value` lists `token` (case-insensitive). */
 bool http1_has_token(struct slice value, const char *token);
+
+/* Whether it is a token (RFC 9110 section 5.6.2), which is never empty. */
+bool http1_is_token(struct slice text);
+/*
+ * Whether `origin` is one of the NULL-terminated list. Scheme and host have no
+ * case (RFC 6454 section 4).
+ */
+bool http1_origin_listed(const char *const *origins, struct slice origin);
 
 /* URLs */
 /* Appends `text` percent-encoded for a query component. */

@@ -95,6 +95,24 @@ bool http1_has_token(struct slice value, const char *token)
 	return false;
 }
 
+bool http1_is_token(struct slice text)
+{
+	size_t n = 0;
+
+	while (n < text.n && is_token_char(text.p[n]))
+		n++;
+	return n > 0 && n == text.n;
+}
+
+bool http1_origin_listed(const char *const *origins, struct slice origin)
+{
+	size_t i = 0;
+
+	while (origins[i] && !equals_ignoring_case(origin, origins[i]))
+		i++;
+	return origins[i] != NULL;
+}
+
 /* Heads */
 
 static bool is_digit(char c)

@@ -418,3 +418,24 @@ Test(http1, tokens)
 	cr_assert(!http1_has_token(SLICE("closed, enclose"), "close"));
 	cr_assert(!http1_has_token(SLICE("a b"), "a"));
 }
+
+Test(http1, token_text)
+{
+	cr_assert(http1_is_token(SLICE("a-Z09!#$%&'*+.^_`|~")));
+	cr_assert(!http1_is_token(SLICE("")));
+	cr_assert(!http1_is_token(SLICE("a b")));
+	cr_assert(!http1_is_token(SLICE("a/b")));
+	cr_assert(!http1_is_token(SLICE("caf\xc3\xa9")));
+}
+
+Test(http1, origins)
+{
+	static const char *const list[] = {"https://a.example", "null", NULL};
+
+	cr_assert(http1_origin_listed(list, SLICE("https://a.example")));
+	cr_assert(http1_origin_listed(list, SLICE("HTTPS://A.Example")));
+	cr_assert(http1_origin_listed(list, SLICE("null")));
+	cr_assert(!http1_origin_listed(list, SLICE("https://a.example.net")));
+	cr_assert(!http1_origin_listed(list, SLICE("https://a.exampl")));
+	cr_assert(!http1_origin_listed(list, SLICE("")));
+}

@@ -109,9 +109,10 @@ struct ws_events {
 	/*
 	 * A whole message (text is valid UTF-8) or control frame (payload at
 	 * most 125 bytes). `payload` is borrowed for the call. Returning
-	 * false stops the feed at once, and what follows is lost: the owner
-	 * closes itself, and MAY release the receiver within the call. A
-	 * callback that returns true MUST NOT have released it.
+	 * false stops the feed at once: either the owner closes itself, and
+	 * MAY release the receiver within the call, or it keeps what follows
+	 * (see ws_receiver_feed_some()) to feed it later. A callback that
+	 * returns true MUST NOT have released it.
 	 */
 	bool (*on_frame)(void *arg, enum ws_opcode opcode,
 			 struct slice payload);
@@ -152,6 +153,16 @@ MUST_USE enum err ws_receiver_feed(struct ws_receiver *r, struct ws_pool *pool,
 				   struct slice bytes,
 				   const struct ws_events *events, void *arg,
 				   unsigned *close_code, const char **why);
+/*
+ * The same; *used is how many of the bytes were consumed, all of them unless
+ * the owner has stopped the feed.
+ */
+MUST_USE enum err ws_receiver_feed_some(struct ws_receiver *r,
+					struct ws_pool *pool,
+					struct slice bytes, size_t *used,
+					const struct ws_events *events,
+					void *arg, unsigned *close_code,
+					const char **why);
 /*
  * Splits a close frame's payload (section 5.5.1): *code is WS_CLOSE_NONE when
  * empty. The receiver has validated it already.

@@ -18,6 +18,10 @@ static ssize_t give_bytes(uint8_t *into, size_t n, int flags, void *arg)
 	if (n > parser->in_n)
 		n = parser->in_n;
 	memcpy(into, parser->in, n);
+	if (parser->masked) {
+		ws_mask(into, n, parser->head.mask, parser->given);
+		parser->given += n;
+	}
 	parser->in += n;
 	parser->in_n -= n;
 	return (ssize_t)n;
@@ -45,6 +49,7 @@ struct ws_parser *ws_pool_take_parser(struct ws_pool *pool)
 {
 	struct ws_parser *parser = pool->spare;
 
+	pool->lent++;
 	if (!parser)
 		return parser_new();
 	pool->spare = parser->next;
@@ -61,12 +66,15 @@ void ws_pool_give_parser(struct ws_pool *pool, struct ws_parser *parser)
 {
 	bool clean = parser->left == 0 && parser->in_n == 0 && !parser->broken;
 
+	pool->lent--;
 	if (!clean || pool->spares == SPARE_PARSERS) {
 		parser_free(parser);
 		return;
 	}
 	parser->bytes_n = 0;
 	parser->has_head = false;
+	parser->masked = false;
+	parser->given = 0;
 	parser->control_n = 0;
 	parser->next = pool->spare;
 	pool->spare = parser;
@@ -75,6 +83,7 @@ void ws_pool_give_parser(struct ws_pool *pool, struct ws_parser *parser)
 
 struct inflater *ws_pool_take_inflater(struct ws_pool *pool)
 {
+	pool->lent++;
 	if (pool->inflaters == 0)
 		return inflater_new();
 	return pool->inflater[--pool->inflaters];
@@ -84,6 +93,7 @@ void ws_pool_give_inflater(struct ws_pool *pool, struct inflater *z)
 {
 	if (!z)
 		return;
+	pool->lent--;
 	if (pool->inflaters == WS_SPARE_INFLATERS) {
 		inflater_free(z);
 		return;

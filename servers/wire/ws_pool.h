@@ -28,12 +28,16 @@ struct ws_parser {
 	bool has_head;
 	bool broken; /* wslay refused what it read */
 	struct ws_head head;
-	uint64_t left; /* payload bytes still to come */
+	uint64_t left;	/* payload bytes still to come */
+	bool masked;	/* what wslay reads now is unmasked on its way */
+	uint64_t given; /* payload bytes that it has read */
 	uint8_t control[WS_CONTROL_MAX];
 	uint8_t control_n;
 };
 
+/* `lent` counts the parsers and inflaters that receivers have now. */
 struct ws_pool {
+	size_t lent;
 	struct ws_parser *spare;
 	unsigned spares;
 	unsigned inflaters;

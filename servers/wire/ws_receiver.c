@@ -319,6 +319,25 @@ static enum err run_wslay(struct feed *f, const uint8_t *p, size_t n)
 	return e;
 }
 
+/*
+ * wslay gets the head of a frame that is not masked, and the payload as such:
+ * it would unmask byte by byte, which costs more than all the rest together.
+ */
+static enum err start_wslay(struct feed *f)
+{
+	struct ws_parser *parser = f->r->parser;
+	size_t n = parser->bytes_n;
+	enum err e;
+
+	if (f->r->server) {
+		parser->bytes[1] &= 0x7f;
+		n -= sizeof(parser->head.mask);
+	}
+	e = run_wslay(f, parser->bytes, n);
+	parser->masked = f->r->server;
+	return e;
+}
+
 /* Collects the head; hands it to wslay when it is whole and right. */
 static enum err feed_head(struct feed *f)
 {
@@ -336,7 +355,7 @@ static enum err feed_head(struct feed *f)
 	parser->left = parser->head.payload;
 	if (!ws_opcode_is_control(parser->head.opcode))
 		message_start(f->r, &parser->head);
-	return run_wslay(f, parser->bytes, parser->bytes_n);
+	return start_wslay(f);
 }
 
 static enum err feed_cut(struct feed *f)
@@ -424,17 +443,31 @@ enum err ws_receiver_feed(struct ws_receiver *r, struct ws_pool *pool,
 			  struct slice bytes, const struct ws_events *events,
 			  void *arg, unsigned *close_code, const char **why)
 {
+	size_t used;
+
+	return ws_receiver_feed_some(r, pool, bytes, &used, events, arg,
+				     close_code, why);
+}
+
+enum err ws_receiver_feed_some(struct ws_receiver *r, struct ws_pool *pool,
+			       struct slice bytes, size_t *used,
+			       const struct ws_events *events, void *arg,
+			       unsigned *close_code, const char **why)
+{
 	struct feed f = {.r = r, .pool = pool, .events = events, .arg = arg};
 	enum err e = ERR_OK;
 
+	*used = bytes.n;
 	if (r->closed || bytes.n == 0)
 		return ERR_OK;
 	f.p = (const uint8_t *)bytes.p;
 	f.end = f.p + bytes.n;
 	while (f.p < f.end && (e == ERR_OK || e == ERR_AGAIN)) {
 		e = feed_frame(&f);
-		if (e == ERR_CLOSED)
+		if (e == ERR_CLOSED) {
+			*used -= (size_t)(f.end - f.p);
 			return ERR_OK; /* `r` may be gone */
+		}
 		if (r->closed)
 			break;
 	}

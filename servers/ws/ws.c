@@ -20,6 +20,7 @@ struct ws_backend {
 };
 
 struct ws_connection {
+	struct transport transport;
 	struct websocket socket;
 	struct list link; /* in ws_backend.connections */
 	struct session *session;
@@ -41,8 +42,17 @@ static struct ws_backend *backend_of(struct ws_connection *c)
 static void send_answer(struct ws_connection *c, struct buf *answer)
 {
 	if (answer->len > 0)
-		transport_send_private(&c->socket.transport, MSG_TEXT,
+		transport_send_private(&c->transport, MSG_TEXT,
 				       buf_slice(answer), 0);
+}
+
+/* To whoever is still there. */
+static void send_late(void *arg, enum err status, struct slice answer)
+{
+	struct ws_connection *c = arg;
+
+	if (status != ERR_CLOSED)
+		transport_send_private(&c->transport, MSG_TEXT, answer, 0);
 }
 
 static void on_message(struct websocket *socket, struct slice payload,
@@ -50,10 +60,11 @@ static void on_message(struct websocket *socket, struct slice payload,
 {
 	struct ws_connection *c =
 		container_of(socket, struct ws_connection, socket);
-	struct hub *hub = socket->transport.hub;
+	const struct dialect_late late = {send_late, c};
+	struct hub *hub = c->transport.hub;
 	struct buf answer;
 
-	socket->transport.stats->received++;
+	c->transport.stats->received++;
 	if (!hub->app->commands) {
 		hub->app->on_message(hub, c->session, payload, binary);
 		return;
@@ -62,7 +73,7 @@ static void on_message(struct websocket *socket, struct slice payload,
 	if (binary)
 		dialect_handle_binary(&c->dialect, payload, &answer);
 	else
-		dialect_handle(&c->dialect, payload, &answer);
+		(void)dialect_handle(&c->dialect, payload, &late, &answer);
 	send_answer(c, &answer);
 	buf_release(&answer);
 }
@@ -78,6 +89,7 @@ static void free_connection(struct ws_connection *c, const char *reason)
 	b->base.stats.connections--;
 	list_remove(&c->link);
 	websocket_release(&c->socket);
+	transport_release(&c->transport);
 	free(c);
 }
 
@@ -95,13 +107,30 @@ static const struct websocket_ops socket_ops = {
 	.on_closed = on_closed,
 };
 
+static void flush(struct transport *t)
+{
+	websocket_flush(
+		&container_of(t, struct ws_connection, transport)->socket);
+}
+
+static void kick(struct transport *t, enum kick_reason why)
+{
+	websocket_kick(
+		&container_of(t, struct ws_connection, transport)->socket, why);
+}
+
+static const struct transport_ops transport_ops = {
+	.flush = flush,
+	.kick = kick,
+};
+
 /* The welcome object comes first, whatever the rooms bring. */
 static void greet(struct ws_connection *c, const struct subscription *sub)
 {
 	char sid[SESSION_SID_CHARS + 1];
 	struct buf text;
 
-	if (!c->socket.transport.hub->app->commands)
+	if (!c->transport.hub->app->commands)
 		return;
 	buf_init(&text, BUF_UNLIMITED);
 	random_id(sid, SESSION_SID_CHARS);
@@ -120,7 +149,9 @@ static void open_connection(const struct ws_pending *p, int fd,
 	struct ws_backend *b = p->backend;
 	struct ws_connection *c = xcalloc(1, sizeof(*c));
 
-	if (websocket_init(&c->socket, &b->sockets, fd, FORMAT_WS,
+	transport_init(&c->transport, &transport_ops, b->base.env.hub,
+		       &b->base.stats, FORMAT_WS);
+	if (websocket_init(&c->socket, &b->sockets, fd, &c->transport,
 			   &socket_ops) != ERR_OK) {
 		free(c);
 		return;
@@ -128,7 +159,7 @@ static void open_connection(const struct ws_pending *p, int fd,
 	websocket_deflate(&c->socket, &p->deflate);
 	b->base.stats.connections++;
 	list_append(&b->connections, &c->link);
-	if (subscription_connect(sub, b->base.env.hub, &c->socket.transport,
+	if (subscription_connect(sub, b->base.env.hub, &c->transport,
 				 &c->session) != ERR_OK) {
 		websocket_close(&c->socket, WS_CLOSE_POLICY, SLICE("refused"));
 		return;
