@@ -39,11 +39,6 @@ struct client_env *client_env_new(struct loop *loop)
 
 	env->loop = loop;
 	list_init(&env->dirty);
-	/*
-	 * Masking keys defend proxies against scripts that choose the
-	 * payload. Nobody here does, so a generator that starts at a secret
-	 * state will do, and saves a system call per frame.
-	 */
 	random_bytes(env->rng.s, sizeof(env->rng.s));
 	env->pool = ws_pool_new();
 	memo_init(&env->memo);
@@ -52,6 +47,7 @@ struct client_env *client_env_new(struct loop *loop)
 	buf_init(&env->strings, CLIENT_MESSAGE_MAX);
 	buf_init(&env->text, BUF_UNLIMITED);
 	buf_init(&env->command, CLIENT_OUT_MAX);
+	buf_init(&env->bytes, CLIENT_MESSAGE_MAX);
 	env->input = xmalloc(CLIENT_INPUT_SIZE);
 	env->hook.run = flush_dirty;
 	loop_add_hook(loop, &env->hook);
@@ -70,6 +66,7 @@ void client_env_free(struct client_env *env)
 	buf_release(&env->strings);
 	buf_release(&env->text);
 	buf_release(&env->command);
+	buf_release(&env->bytes);
 	free(env->input);
 	free(env);
 }
@@ -110,6 +107,7 @@ static void on_reconnect(struct timer *t)
 
 	client_enter(c);
 	c->closed = false;
+	c->reason = NULL;
 	e = c->ops->restart(c);
 	if (e)
 		client_fail(c, e == ERR_NOTFOUND ? ERR_REFUSED : e,
@@ -167,6 +165,7 @@ void client_free(struct client *c)
 {
 	if (!c)
 		return;
+	c->leaving = true;
 	shut(c);
 	if (c->busy)
 		c->freed = true;
@@ -200,14 +199,29 @@ void client_mark_dirty(struct client *c)
 		loop_wake_within(env->loop, 0);
 }
 
+void client_mask(struct client *c, unsigned char key[4])
+{
+	struct client_env *env = c->env;
+
+	/* One system call serves 64 frames. */
+	if (env->keys_left == 0) {
+		random_bytes(env->keys, sizeof(env->keys));
+		env->keys_left = sizeof(env->keys);
+	}
+	env->keys_left -= 4;
+	memcpy(key, env->keys + env->keys_left, 4);
+}
+
 void client_opened(struct client *c)
 {
 	if (c->open || c->closed)
 		return;
 	c->open = true;
 	timer_cancel(&c->deadline);
-	if (c->recovery)
+	if (c->recovery) {
 		c->recovery->attempts = 0;
+		c->recovery->opened = true;
+	}
 	c->events->on_open(c);
 }
 
@@ -270,14 +284,18 @@ void client_fail(struct client *c, enum err err, const char *why)
 		c->events->on_lost(c, err, why, wait);
 }
 
+bool client_status_heals(unsigned status)
+{
+	return status >= 500 || status == 408 || status == 429;
+}
+
 void client_fail_status(struct client *c, unsigned status)
 {
 	char why[64];
 
 	(void)snprintf(why, sizeof(why),
 		       "the server answered with HTTP status %u", status);
-	/* Only these may be another one later. */
-	if (status >= 500 || status == 408 || status == 429)
+	if (client_status_heals(status))
 		client_fail(c, ERR_REFUSED, why);
 	else
 		client_end(c, ERR_REFUSED, why);
@@ -300,8 +318,12 @@ enum err client_read(struct client *c, struct conn *conn, struct slice *bytes,
 		     bool *drained)
 {
 	size_t got;
-	enum err e = conn_read(conn, c->env->input, CLIENT_INPUT_SIZE, &got);
+	enum err e;
 
+	if (c->env->stamps != conn->stamped)
+		conn_stamp(conn, c->env->stamps);
+	e = conn_read(conn, c->env->input, CLIENT_INPUT_SIZE, &got);
+	c->env->stamp_ns = conn->stamp_ns;
 	*bytes = slice_of(c->env->input, got);
 	*drained = got < CLIENT_INPUT_SIZE;
 	c->counts.bytes_in += got;
@@ -374,7 +396,7 @@ enum err client_add_host(struct buf *b, const struct client_options *o)
 
 /* Operations */
 
-static void command(struct client *c, const struct client_command *cmd)
+void client_command(struct client *c, const struct client_command *cmd)
 {
 	CHECK(cmd->id < CLIENT_ID_END);
 	if (!c->open || c->closed)
@@ -390,25 +412,36 @@ static void command(struct client *c, const struct client_command *cmd)
 
 void client_join(struct client *c, struct slice room, uint64_t id)
 {
-	command(c, &(struct client_command){
-			   .type = CLIENT_JOIN, .id = id, .room = room});
+	client_command(c, &(struct client_command){
+				  .type = CLIENT_JOIN, .id = id, .room = room});
 }
 
 void client_leave(struct client *c, struct slice room, uint64_t id)
 {
-	command(c, &(struct client_command){
-			   .type = CLIENT_LEAVE, .id = id, .room = room});
+	client_command(c, &(struct client_command){.type = CLIENT_LEAVE,
+						   .id = id,
+						   .room = room});
 }
 
 void client_publish(struct client *c, struct slice room, struct slice event,
 		    struct slice data, bool exclude_self, uint64_t id)
 {
-	command(c, &(struct client_command){.type = CLIENT_PUBLISH,
-					    .id = id,
-					    .room = room,
-					    .event = event,
-					    .data = data,
-					    .exclude_self = exclude_self});
+	client_command(c,
+		       &(struct client_command){.type = CLIENT_PUBLISH,
+						.id = id,
+						.room = room,
+						.event = event,
+						.data = data,
+						.exclude_self = exclude_self});
+}
+
+void client_answer(struct client *c, uint64_t ask, struct slice args)
+{
+	if (c->closed || !c->ops->answer)
+		return;
+	client_enter(c);
+	c->ops->answer(c, ask, args);
+	client_exit(c);
 }
 
 /* Queries */

@@ -37,6 +37,13 @@
 struct client;
 struct client_env;
 
+/* How Socket.IO is carried. */
+enum client_transport {
+	CLIENT_POLLING,
+	CLIENT_WEBSOCKET,
+	CLIENT_UPGRADE, /* polling first, as browsers do */
+};
+
 struct client_options {
 	const char *host; /* numeric address or name */
 	int port;
@@ -46,16 +53,32 @@ struct client_options {
 	const char *nsp;   /* NULL: "/" */
 	const char *const *rooms; /* joined before on_open */
 	size_t room_count;
-	bool raw;     /* sse: hand out every event as it came, join nothing */
+	bool raw; /* sse: hand out every event as it came, join nothing */
+	/*
+	 * ws, sse: the server says no welcome and has no objects of ours. It
+	 * is open after the handshake, and each text frame, or each event's
+	 * data, is a message's data. Nothing can be sent.
+	 */
+	bool plain;
 	bool deflate; /* ws: offer permessage-deflate */
 	/*
-	 * ws and sse: connect again when the connection is lost or cannot be
-	 * made, and resume where it stood. What a server says for good (a
-	 * status below 500, a wrong answer, a closing handshake that tells of
-	 * no hope) still ends the client.
+	 * Connect again when the connection is lost or cannot be made, and
+	 * resume where it stood. What a server says for good (a status below
+	 * 500, a wrong answer, a closing handshake that tells of no hope, a
+	 * Socket.IO DISCONNECT) still ends the client.
 	 */
 	bool reconnect;
+	bool forget; /* ... without resuming: what came meanwhile is missed */
 	unsigned ping_interval_ms; /* ws: see whether the server lives; 0: no */
+
+	/* longpoll */
+	enum client_transport transport;
+	/*
+	 * CLIENT_UPGRADE: on_open waits for the upgrade, whose failure ends
+	 * the client. For measuring; else polling just carries on.
+	 */
+	bool must_upgrade;
+	const char *auth; /* a JSON object for CONNECT, or NULL */
 };
 
 struct client_message {
@@ -63,6 +86,7 @@ struct client_message {
 	struct slice data;		/* raw JSON */
 	struct slice object;	/* the whole JSON object as received; Socket.IO:
 				   the argument array */
+	struct slice offset;	/* Socket.IO: for recovery; empty: none */
 	uint64_t seq, position; /* position 0 where the protocol has none */
 	uint64_t memo; /* equal, non-zero values within one environment mean
 			  the same bytes as the message before: a caller may
@@ -89,6 +113,13 @@ struct client_events {
 	void (*on_answer)(struct client *c, uint64_t id, bool ok,
 			  struct slice body);
 	/*
+	 * The server wants an answer to the event that was just handed out,
+	 * Socket.IO's acknowledgement: client_answer(), now or later, with
+	 * `ask`. `args` is the event's array, name first. NULL: answered at
+	 * once, by no arguments.
+	 */
+	void (*on_ask)(struct client *c, uint64_t ask, struct slice args);
+	/*
 	 * The connection failed or ended; nothing more will come. The client
 	 * is still the caller's to free, also from here. `why` for a person.
 	 */
@@ -107,6 +138,8 @@ struct client_command {
 	uint64_t id; /* 0: no answer wanted */
 	struct slice room, event, data;
 	bool exclude_self;
+	unsigned ack_timeout_ms; /* longpoll, publish: the room's members are
+				    asked for answers; 0: they are not */
 };
 
 struct client_ops {
@@ -118,6 +151,8 @@ struct client_ops {
 	/* Sends what recovery_add_resume() says. NULL: start() does. */
 	void (*resume)(struct client *c);
 	void (*command)(struct client *c, const struct client_command *cmd);
+	/* See client_answer(). NULL: the protocol asks nothing. */
+	void (*answer)(struct client *c, uint64_t ask, struct slice args);
 	void (*flush)(struct client *c); /* end of tick, when dirty */
 	/* Closes its sockets and timers, so that nothing more comes. */
 	void (*close)(struct client *c);
@@ -136,11 +171,19 @@ struct client {
 	struct client_counts counts;
 	struct timer deadline;	   /* of getting open */
 	struct recovery *recovery; /* owned; NULL: it does not reconnect */
-	unsigned busy;		   /* callbacks of it that are running */
+	/*
+	 * longpoll: why the connection ended, as socket.io-client names it
+	 * ("transport close", "ping timeout", ...). Static; NULL: unknown.
+	 */
+	const char *reason;
+	unsigned busy; /* callbacks of it that are running */
 	bool open;
-	bool closed; /* failed, ended or being freed: nothing more comes;
-			or waiting to reconnect */
-	bool freed;  /* client_free() came from a callback of its own */
+	bool closed;	/* failed, ended or being freed: nothing more comes;
+			   or waiting to reconnect */
+	bool freed;	/* client_free() came from a callback of its own */
+	bool leaving;	/* client_free() was called: say goodbye */
+	bool recovered; /* longpoll: this connection carries on the session of
+			   the one before, and nothing was missed */
 };
 
 extern const struct client_ops client_ws, client_longpoll, client_sse;
@@ -169,6 +212,10 @@ void client_join(struct client *c, struct slice room, uint64_t id);
 void client_leave(struct client *c, struct slice room, uint64_t id);
 void client_publish(struct client *c, struct slice room, struct slice event,
 		    struct slice data, bool exclude_self, uint64_t id);
+/* Any of these, and what they leave out. */
+void client_command(struct client *c, const struct client_command *cmd);
+/* Answers on_ask() with `args`, a JSON array. */
+void client_answer(struct client *c, uint64_t ask, struct slice args);
 
 /* Queries */
 /*

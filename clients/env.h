@@ -33,7 +33,10 @@ struct client_env {
 	struct loop_hook hook;
 	struct list dirty;
 	uint64_t flushed_ns; /* the tick whose hook has run */
-	struct rng rng;	     /* for masking keys */
+	struct rng rng;	     /* spreads reconnects */
+	/* Random bytes for masking keys, of which the last are left. */
+	unsigned char keys[256];
+	size_t keys_left;
 	struct ws_pool *pool;
 	struct memo memo;
 	struct sse_parser sse;	  /* for decoding into the memo */
@@ -41,7 +44,14 @@ struct client_env {
 	struct buf strings;	  /* unescaped, of the object at hand */
 	struct buf text;	  /* an object being built, for on_object */
 	struct buf command;	  /* a command being encoded */
+	struct buf bytes;	  /* of a binary packet, decoded */
 	char *input; /* CLIENT_INPUT_SIZE bytes of the read at hand */
+	/*
+	 * Set by who measures: the kernel's time of receipt is wanted. Then
+	 * `stamp_ns` is that of the read at hand (CLOCK_REALTIME), or 0.
+	 */
+	bool stamps;
+	uint64_t stamp_ns;
 };
 
 /* Life of a client */
@@ -59,12 +69,20 @@ void client_end(struct client *c, enum err err, const char *why);
 void client_fail(struct client *c, enum err err, const char *why);
 __attribute__((format(printf, 3, 4))) void
 client_failf(struct client *c, enum err err, const char *format, ...);
+/* Whether a status may be another one later. */
+bool client_status_heals(unsigned status);
 /* A request got a status that it should not get. */
 void client_fail_status(struct client *c, unsigned status);
 /* For recovery: a welcome came, an answer to `resume` did. */
 void client_welcomed(struct client *c, struct slice payload);
 void client_resumed(struct client *c, bool ok);
 #define CLIENT_RESUME_ID CLIENT_ID_END
+
+/*
+ * Four bytes for the next frame's mask, from the kernel's generator: those of
+ * the frames before say nothing about them (RFC 6455 section 5.3).
+ */
+void client_mask(struct client *c, unsigned char key[4]);
 
 /* Bytes. Both count. */
 /*

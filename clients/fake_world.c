@@ -233,6 +233,24 @@ void fake_link_answer(struct fake_link *l, const char *status, const char *body)
 	buf_release(&b);
 }
 
+void fake_link_switch(struct fake_link *l, const char *request,
+		      const char *more)
+{
+	static const char name[] = "Sec-WebSocket-Key: ";
+	const char *key = strstr(request, name);
+	char accept[WS_ACCEPT_CHARS + 1];
+	char head[512];
+
+	CHECK(key);
+	ws_accept(slice_of(key + strlen(name), WS_KEY_CHARS), accept);
+	(void)snprintf(head, sizeof(head),
+		       "HTTP/1.1 101 Switching Protocols\r\n"
+		       "Upgrade: WebSocket\r\nConnection: keep-alive, upgrade"
+		       "\r\nSec-WebSocket-Accept: %s\r\n%s\r\n",
+		       accept, more);
+	fake_link_say(l, head);
+}
+
 void fake_link_frame(struct fake_link *l, int opcode, const char *payload)
 {
 	struct buf b;

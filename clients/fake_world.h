@@ -59,6 +59,12 @@ void fake_link_drip(struct fake_link *l, struct slice bytes);
 /* Sends one HTTP answer with Content-Length. */
 void fake_link_answer(struct fake_link *l, const char *status,
 		      const char *body);
+/*
+ * Sends the 101 that `request`, a WebSocket handshake, is due; `more` are
+ * header lines.
+ */
+void fake_link_switch(struct fake_link *l, const char *request,
+		      const char *more);
 /* Sends one unmasked frame. */
 void fake_link_frame(struct fake_link *l, int opcode, const char *payload);
 /*

@@ -38,6 +38,12 @@ static void on_idle(struct timer *t)
 		lose(k, ERR_OK, "");
 }
 
+/* Its owner may have closed it, or all of the client, in a callback. */
+static bool stopped(const struct keepalive *k)
+{
+	return k->client->closed || !conn_open(&k->conn);
+}
+
 /* Answers */
 
 static void on_head(void *arg, const struct http1_response *r)
@@ -119,7 +125,7 @@ static bool hand_out(struct keepalive *k)
 				"the server closed the connection");
 	if (k->body.cap > CLIENT_OUT_KEEP)
 		buf_release(&k->body);
-	return !ends && !k->client->closed;
+	return !ends && !stopped(k);
 }
 
 /* False when no more is to be read from this link. */
@@ -185,7 +191,7 @@ static void receive(struct keepalive *k)
 		}
 		/* As in ws: a known chunk costs one read and no more. */
 		if (take_whole(k, bytes)) {
-			if (drained || k->client->closed)
+			if (drained || stopped(k))
 				return;
 			continue;
 		}

@@ -23,6 +23,13 @@ static void print(struct listener *l, struct slice json)
 	stop(l, TERMINAL_FAILED);
 }
 
+/* One more of what `--count` counts was printed. */
+static void count(struct listener *l)
+{
+	if (l->left > 0 && --l->left == 0 && l->status < 0)
+		stop(l, TERMINAL_OK);
+}
+
 static void on_open(struct client *c)
 {
 	(void)c;
@@ -38,16 +45,19 @@ static void on_message(struct client *c, const struct client_message *m)
 	buf_clear(&l->line);
 	if (client_message_object(&l->line, m) == ERR_OK)
 		print(l, buf_slice(&l->line));
-	if (l->left > 0 && --l->left == 0 && l->status < 0)
-		stop(l, TERMINAL_OK);
+	count(l);
 }
 
 static void on_object(struct client *c, struct slice object)
 {
 	struct listener *l = c->owner;
 
-	if (l->status < 0)
-		print(l, object);
+	if (l->status >= 0)
+		return;
+	print(l, object);
+	/* What is raw is not told apart: each event counts. */
+	if (c->options.raw)
+		count(l);
 }
 
 static void on_answer(struct client *c, uint64_t id, bool ok, struct slice body)
@@ -66,7 +76,7 @@ static void on_lost(struct client *c, enum err err, const char *why,
 	if (l->status < 0)
 		terminal_error(l->terminal->err,
 			       "%s (%s); trying again in %.1f s", why,
-			       err_text(err), (double)wait_ms / 1000);
+			       terminal_reason(c, err), (double)wait_ms / 1000);
 }
 
 static void on_closed(struct client *c, enum err err, const char *why)
@@ -75,7 +85,8 @@ static void on_closed(struct client *c, enum err err, const char *why)
 
 	if (l->status >= 0)
 		return;
-	terminal_error(l->terminal->err, "%s (%s)", why, err_text(err));
+	terminal_error(l->terminal->err, "%s (%s)", why,
+		       terminal_reason(c, err));
 	stop(l, TERMINAL_FAILED);
 }
 

@@ -1,42 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Socket.IO 5 in Engine.IO 4 over HTTP long polling, for the relay's events.
- *
- * One connection holds the standing GET. Packets go out by POST, all that are
- * due in one body, the next after the answer to the last. Commands use a
- * second connection, which ends when it is not needed; what the protocol
- * itself says (CONNECT, the joins at the start, pongs) uses the first one
- * while no GET stands there, so that a mere subscriber has one connection.
+ * Socket.IO 5 for the relay's events, one namespace of one Engine.IO session,
+ * whatever carries that (engine.h).
  */
-#include <stdlib.h>
+#include <stdio.h>
 
+#include "clients/attachments.h"
+#include "clients/engine.h"
 #include "clients/env.h"
-#include "clients/keepalive.h"
 #include "clients/relay.h"
 #include "servers/base/check.h"
-#include "servers/wire/engineio.h"
 #include "servers/wire/json.h"
 #include "servers/wire/socketio.h"
 
-#define HEAD_MAX 4096	  /* bytes of a request's head */
-#define POST_IDLE_MS 5000 /* idle connections cost the server memory */
-
-/* What the first connection waits for. */
-enum waiting { WAIT_OPEN, WAIT_PACKETS, WAIT_POSTED };
+#define REASON_MAX 512 /* bytes of a failure's text */
+#define HEAD_MAX 4096  /* bytes of a packet without data */
 
 struct longpoll_client {
 	struct client base;
-	struct keepalive poll;
-	struct keepalive *post; /* owned; NULL until the first command */
-	struct buf get;		/* the standing request */
-	struct buf packets;	/* not posted yet, joined by 0x1e */
-	size_t max_payload;
-	enum waiting waiting;
-	uint32_t joins;	   /* answers to come before it is open */
-	uint32_t head_len; /* bytes of `get` that are the target */
-	bool urgent;	   /* `packets` has some of the protocol's own */
-	bool posting;	   /* a POST is in flight */
-	bool connected;	   /* to the namespace */
+	struct engine engine;
+	struct attachments *parts; /* owned; NULL: no packet waits for bytes */
+	bool skip_parts;	   /* ... it is another namespace's */
+	uint32_t joins;		   /* answers to come before it is open */
+	bool connected;		   /* to the namespace */
+	bool settled;		   /* the transport will not change any more */
 };
 
 static struct longpoll_client *of_client(struct client *c)
@@ -44,208 +31,248 @@ static struct longpoll_client *of_client(struct client *c)
 	return container_of(c, struct longpoll_client, base);
 }
 
+static struct longpoll_client *of_engine(struct engine *e)
+{
+	return container_of(e, struct longpoll_client, engine);
+}
+
 static struct slice namespace_of(const struct client *c)
 {
 	return slice_str(c->options.nsp ? c->options.nsp : "/");
 }
 
-/* Requests */
+/* Ending for good */
 
-/* The target of all requests of this session, from the path on. */
-static struct slice target_of(const struct longpoll_client *l)
+static void end(struct longpoll_client *l, const char *reason, enum err err,
+		const char *why, struct slice more)
 {
-	return slice_of(l->get.data + 4, l->head_len - 4);
+	char text[REASON_MAX];
+
+	(void)snprintf(text, sizeof(text), "%s%.*s", why, SLICE_ARG(more));
+	l->base.reason = reason;
+	client_end(&l->base, err, text);
 }
 
-static enum err set_get(struct longpoll_client *l, const char *sid)
+static void parse_error(struct longpoll_client *l, const char *why)
 {
-	const struct client_options *o = &l->base.options;
-	struct buf *b = &l->get;
-	enum err e;
-
-	buf_clear(b);
-	e = buf_add_str(b, "GET ");
-	if (!e)
-		e = client_add_target(b, o, client_longpoll.path,
-				      "EIO=4&transport=polling", false);
-	if (!e && sid[0])
-		e = buf_add_str(b, "&sid=");
-	if (!e)
-		e = http1_add_query(b, slice_str(sid));
-	l->head_len = (uint32_t)b->len;
-	if (!e)
-		e = buf_add_str(b, " HTTP/1.1\r\n");
-	if (!e)
-		e = client_add_host(b, o);
-	if (!e)
-		e = buf_add_str(b, "\r\n");
-	return e;
-}
-
-static void send_get(struct longpoll_client *l)
-{
-	l->waiting = WAIT_PACKETS;
-	if (keepalive_add(&l->poll, buf_slice(&l->get), slice_of(NULL, 0)))
-		client_fail(&l->base, ERR_LIMIT, "the server does not read");
-	else
-		keepalive_flush(&l->poll);
-}
-
-/* How many bytes of the packets one body may hold: whole packets, one at least.
- */
-static size_t body_length(const struct longpoll_client *l)
-{
-	const char *end;
-	size_t n = l->packets.len;
-
-	if (l->max_payload == 0 || n <= l->max_payload)
-		return n;
-	end = memrchr(l->packets.data, ENGINEIO_SEPARATOR, l->max_payload + 1);
-	if (!end)
-		end = memchr(l->packets.data, ENGINEIO_SEPARATOR, n);
-	return end ? (size_t)(end - l->packets.data) : n;
-}
-
-static void send_post(struct longpoll_client *l, struct keepalive *link)
-{
-	struct slice body = slice_of(l->packets.data, body_length(l));
-	struct buf *b = &l->base.env->command;
-	enum err e;
-
-	buf_clear(b);
-	e = buf_printf(b, "POST %.*s HTTP/1.1\r\n", SLICE_ARG(target_of(l)));
-	if (!e)
-		e = client_add_host(b, &l->base.options);
-	if (!e)
-		e = buf_printf(b,
-			       "Content-Type: text/plain;charset=UTF-8\r\n"
-			       "Content-Length: %zu\r\n\r\n",
-			       body.n);
-	if (!e)
-		e = keepalive_add(link, buf_slice(b), body);
-	if (e) {
-		client_fail(&l->base, e, "the server does not read");
-		return;
-	}
-	/* The separator goes with what it followed. */
-	if (body.n < l->packets.len)
-		body.n++;
-	buf_consume(&l->packets, body.n);
-	if (l->packets.len == 0 && l->packets.cap > CLIENT_OUT_KEEP)
-		buf_release(&l->packets);
-	l->posting = true;
-	l->urgent = l->urgent && l->packets.len > 0;
-	keepalive_flush(link);
-}
-
-static const struct keepalive_ops post_callbacks;
-
-/* Sends what may be sent now, and lets a GET stand. */
-static void pump(struct longpoll_client *l)
-{
-	bool free_poll = l->poll.in_flight == 0;
-
-	if (l->base.closed)
-		return;
-	if (l->packets.len > 0 && !l->posting) {
-		if (free_poll && l->urgent) {
-			l->waiting = WAIT_POSTED;
-			send_post(l, &l->poll);
-			return;
-		}
-		if (!l->post) {
-			l->post = xcalloc(1, sizeof(*l->post));
-			keepalive_init(l->post, &l->base, &post_callbacks,
-				       POST_IDLE_MS);
-		}
-		send_post(l, l->post);
-	}
-	if (free_poll && !l->base.closed)
-		send_get(l);
+	engine_fail(&l->engine, "parse error", ERR_PROTO, why);
 }
 
 /* Packets out */
 
-static enum err add_command(struct longpoll_client *l,
-			    const struct client_command *cmd)
+/* Where a packet is built; up to the next one. */
+static struct buf *packet_buf(struct longpoll_client *l)
 {
-	return relay_add_command(&l->packets, namespace_of(&l->base), cmd);
+	struct buf *b = &l->base.env->command;
+
+	if (b->cap > CLIENT_INPUT_SIZE)
+		buf_release(b);
+	buf_clear(b);
+	return b;
 }
 
-/* A packet of the protocol's own. */
-static void add_packet(struct longpoll_client *l, const char *text)
+static void send_packet(struct longpoll_client *l, enum err e,
+			const struct buf *b)
 {
-	struct buf *b = &l->packets;
-	enum err e = ERR_OK;
-
-	if (b->len > 0)
-		e = buf_add_char(b, ENGINEIO_SEPARATOR);
 	if (!e)
-		e = buf_add_str(b, text);
-	l->urgent = true;
+		e = engine_send(&l->engine, buf_slice(b));
 	if (e)
-		client_fail(&l->base, e, "the server does not read");
+		engine_fail(&l->engine, "transport error", e,
+			    "the server does not read what is sent");
 }
 
-/* Packets in */
-
-static void on_event(struct client *c, struct slice args)
+static enum err begin_packet(struct longpoll_client *l, struct buf *b,
+			     enum socketio_type type, bool has_id, uint64_t id)
 {
-	struct client_message m;
+	enum err e = buf_add_char(b, '0' + ENGINEIO_MESSAGE);
 
-	if (!relay_message(c->env, args, &m)) {
-		c->events->on_object(c, args);
-		return;
-	}
-	c->counts.messages++;
-	c->events->on_message(c, &m);
+	return e ? e
+		 : socketio_encode_head(b, type, 0, namespace_of(&l->base),
+					has_id, id);
 }
 
-static void on_connect(struct longpoll_client *l, struct slice data)
+static void send_command(struct longpoll_client *l,
+			 const struct client_command *cmd)
+{
+	struct buf *b = packet_buf(l);
+
+	send_packet(l, relay_add_command(b, namespace_of(&l->base), cmd), b);
+}
+
+static void send_answer(struct longpoll_client *l, uint64_t ask,
+			struct slice args)
+{
+	struct buf *b = packet_buf(l);
+	enum err e = begin_packet(l, b, SOCKETIO_ACK, true, ask);
+
+	if (!e)
+		e = buf_add_slice(b, args);
+	send_packet(l, e, b);
+}
+
+/* Where the last connection stood, and what the owner has to say. */
+static enum err add_auth(const struct longpoll_client *l, struct buf *b)
+{
+	const struct recovery *r = l->base.recovery;
+	struct slice auth = SLICE("{}");
+	enum err e;
+
+	if (l->base.options.auth)
+		auth = json_trim(slice_str(l->base.options.auth));
+	if (!r || !r->pid || r->last_id.len == 0)
+		return l->base.options.auth ? buf_add_slice(b, auth) : ERR_OK;
+	e = buf_printf(b, "{\"pid\":\"%s\",\"offset\":\"%.*s\"", r->pid,
+		       SLICE_ARG(buf_slice(&r->last_id)));
+	auth = json_trim(slice_after(auth, 1));
+	if (!e && auth.p[0] != '}')
+		e = buf_add_char(b, ',');
+	return e ? e : buf_add_slice(b, auth);
+}
+
+static void send_connect(struct longpoll_client *l)
+{
+	struct buf *b = packet_buf(l);
+	enum err e = begin_packet(l, b, SOCKETIO_CONNECT, false, 0);
+
+	if (!e)
+		e = add_auth(l, b);
+	send_packet(l, e, b);
+	engine_urge(&l->engine);
+}
+
+/* Getting open */
+
+static void open_if_ready(struct longpoll_client *l)
+{
+	if (l->connected && l->joins == 0 &&
+	    (l->settled || !l->base.options.must_upgrade))
+		client_opened(&l->base);
+}
+
+static void send_joins(struct longpoll_client *l)
+{
+	struct client *c = &l->base;
+	struct client_options o = c->options;
+
+	if (c->recovery)
+		o = recovery_options(c->recovery);
+	/* Also when recovered: a join may have been lost with the link. */
+	l->joins = (uint32_t)o.room_count;
+	for (size_t i = 0; i < o.room_count && !c->closed; i++)
+		send_command(l, &(struct client_command){
+					.type = CLIENT_JOIN,
+					.id = CLIENT_ID_END + i,
+					.room = slice_str(o.rooms[i]),
+				});
+	if (l->joins > 0)
+		engine_urge(&l->engine);
+}
+
+static void tell_welcome(struct longpoll_client *l, struct slice data,
+			 bool again)
 {
 	struct client *c = &l->base;
 	struct buf *b = &c->env->text;
 	enum err e;
 
-	if (l->connected)
-		return;
-	l->connected = true;
 	buf_clear(b);
-	e = buf_printf(b, "{\"type\":\"welcome\",\"payload\":");
+	e = buf_add_str(b, "{\"type\":\"welcome\"");
+	if (!e && again)
+		e = buf_printf(b, ",\"recovered\":%s",
+			       c->recovered ? "true" : "false");
+	if (!e)
+		e = buf_add_str(b, ",\"payload\":");
 	if (!e)
 		e = data.n > 0 ? buf_add_slice(b, data) : buf_add_str(b, "{}");
 	if (!e)
 		e = buf_add_char(b, '}');
-	for (size_t i = 0; i < c->options.room_count && !e; i++)
-		e = add_command(l,
-				&(struct client_command){
-					.type = CLIENT_JOIN,
-					.id = CLIENT_ID_END + i,
-					.room = slice_str(c->options.rooms[i]),
-				});
-	if (e) {
-		client_fail(c, e, "too many rooms");
+	if (!e)
+		c->events->on_object(c, buf_slice(b));
+}
+
+static void on_connect(struct longpoll_client *l, struct slice data)
+{
+	struct client *c = &l->base;
+	bool again = c->recovery && c->recovery->opened;
+
+	if (l->connected)
 		return;
-	}
-	l->joins = (uint32_t)c->options.room_count;
-	l->urgent = l->joins > 0;
-	c->events->on_object(c, buf_slice(b));
-	if (l->joins == 0)
-		client_opened(c);
+	l->connected = true;
+	if (c->recovery)
+		c->recovered = recovery_connected(c->recovery, data);
+	send_joins(l);
+	if (!c->closed)
+		tell_welcome(l, data, again);
+	if (c->closed)
+		return;
+	engine_use_memo(&l->engine, true);
+	open_if_ready(l);
 }
 
 static void on_joined(struct longpoll_client *l, uint64_t which, bool ok,
 		      struct slice body)
 {
 	struct client *c = &l->base;
+	struct client_options o = c->options;
+	char why[REASON_MAX];
 
-	if (which >= c->options.room_count || l->joins == 0)
+	if (c->recovery)
+		o = recovery_options(c->recovery);
+	if (l->joins == 0)
 		return;
-	if (!ok)
-		client_failf(c, ERR_REFUSED, "cannot join room \"%s\": %.*s",
-			     c->options.rooms[which], SLICE_ARG(body));
-	else if (--l->joins == 0)
-		client_opened(c);
+	if (ok) {
+		l->joins--;
+		open_if_ready(l);
+		return;
+	}
+	(void)snprintf(why, sizeof(why), "cannot join room \"%s\": ",
+		       which < o.room_count ? o.rooms[which] : "");
+	end(l, "io client disconnect", ERR_REFUSED, why, body);
+}
+
+/* Packets in */
+
+/* The array's last string, which is the event's name when it is alone. */
+static void take_offset(struct longpoll_client *l, struct slice args)
+{
+	struct slice value = SLICE("");
+	struct json_iter it;
+	unsigned count = 0;
+
+	if (!l->base.recovery || !json_array(args, &it))
+		return;
+	while (json_next_element(&it, &value))
+		count++;
+	if (count > 1 && json_type(value) == JSON_STRING)
+		recovery_offset(l->base.recovery,
+				slice_of(value.p + 1, value.n - 2));
+}
+
+static void on_event(struct longpoll_client *l, const struct socketio_packet *p,
+		     struct slice args)
+{
+	struct client *c = &l->base;
+	struct client_message m;
+
+	if (relay_message(c->env, args, &m)) {
+		c->counts.messages++;
+		c->events->on_message(c, &m);
+	} else {
+		c->events->on_object(c, args);
+	}
+	if (c->closed)
+		return;
+	if (!p->has_id) {
+		take_offset(l, args);
+		return;
+	}
+	if (c->events->on_ask) {
+		c->events->on_ask(c, p->id, args);
+		return;
+	}
+	send_answer(l, p->id, SLICE("[]"));
+	/* Also when the event was the last one that is waited for. */
+	engine_urge(&l->engine);
 }
 
 /* The ack's one argument is the answer's data, or {"error": why}. */
@@ -268,173 +295,119 @@ static void on_ack(struct longpoll_client *l, uint64_t id, struct slice args)
 		l->base.events->on_answer(&l->base, id, ok, body);
 }
 
-static void on_message_packet(struct longpoll_client *l, struct slice text)
+static void begin_parts(struct longpoll_client *l,
+			const struct socketio_packet *p, bool skip)
 {
-	struct client *c = &l->base;
-	struct socketio_packet p;
+	l->parts = attachments_new(p);
+	l->skip_parts = skip;
+	if (!l->parts)
+		parse_error(l, "a packet's attachments are wrong");
+	else
+		engine_use_memo(&l->engine, false);
+}
 
-	if (socketio_decode(text, &p) != ERR_OK) {
-		client_fail(c, ERR_PROTO, "a Socket.IO packet is wrong");
+static void on_whole(struct longpoll_client *l, const struct attachments *a)
+{
+	struct buf json;
+
+	buf_init(&json, (size_t)2 * CLIENT_MESSAGE_MAX);
+	if (attachments_finish(a, &json) != ERR_OK)
+		parse_error(l, "a packet's attachments are too long");
+	else if (a->packet.type == SOCKETIO_BINARY_EVENT)
+		on_event(l, &a->packet, buf_slice(&json));
+	else if (a->packet.has_id)
+		on_ack(l, a->packet.id, buf_slice(&json));
+	buf_release(&json);
+}
+
+static void on_bytes(struct engine *e, struct slice bytes)
+{
+	struct longpoll_client *l = of_engine(e);
+	struct attachments *a = l->parts;
+
+	if (!a) {
+		parse_error(l, "bytes that belong to no packet");
 		return;
 	}
-	if (!slice_eq(p.nsp, namespace_of(c)))
+	if (attachments_add(a, bytes) != ERR_OK) {
+		parse_error(l, "a packet's attachments are too long");
 		return;
-	switch (p.type) {
+	}
+	if (!attachments_complete(a))
+		return;
+	l->parts = NULL;
+	engine_use_memo(e, l->connected);
+	if (!l->skip_parts)
+		on_whole(l, a);
+	attachments_free(a);
+}
+
+static void on_packet(struct longpoll_client *l,
+		      const struct socketio_packet *p)
+{
+	switch (p->type) {
 	case SOCKETIO_CONNECT:
-		on_connect(l, p.data);
+		on_connect(l, p->data);
 		break;
 	case SOCKETIO_CONNECT_ERROR:
-		client_failf(c, ERR_REFUSED, "the server refused: %.*s",
-			     SLICE_ARG(p.data));
+		end(l, "io server disconnect", ERR_REFUSED,
+		    "the server refused: ", p->data);
 		break;
 	case SOCKETIO_DISCONNECT:
-		client_fail(c, ERR_CLOSED, "the server disconnected us");
+		end(l, "io server disconnect", ERR_CLOSED,
+		    "the server disconnected us", SLICE(""));
 		break;
 	case SOCKETIO_EVENT:
-	case SOCKETIO_BINARY_EVENT:
-		/* Bytes stay the placeholder: their packets are passed over. */
-		on_event(c, p.data);
+		on_event(l, p, p->data);
 		break;
 	case SOCKETIO_ACK:
+		if (p->has_id)
+			on_ack(l, p->id, p->data);
+		break;
+	case SOCKETIO_BINARY_EVENT:
 	case SOCKETIO_BINARY_ACK:
-		if (p.has_id)
-			on_ack(l, p.id, p.data);
+		begin_parts(l, p, false);
 		break;
 	}
 }
 
-static void on_open_packet(struct longpoll_client *l, struct slice json)
+static void on_text(struct engine *e, struct slice text)
 {
-	struct slice nsp = namespace_of(&l->base);
-	struct engineio_open open;
-	struct buf *b = &l->base.env->command;
-	enum err e = engineio_parse_open(json, &open);
+	struct longpoll_client *l = of_engine(e);
+	struct socketio_packet p;
 
-	if (l->waiting != WAIT_OPEN || e) {
-		client_fail(&l->base, ERR_PROTO, "the open packet is wrong");
-		return;
-	}
-	l->max_payload = open.max_payload;
-	buf_clear(b);
-	e = set_get(l, open.sid);
-	if (!e)
-		e = buf_add_char(b, '0' + ENGINEIO_MESSAGE);
-	if (!e)
-		e = socketio_encode_head(b, SOCKETIO_CONNECT, 0, nsp, false, 0);
-	if (!e)
-		e = buf_add_char(b, '\0');
-	if (e)
-		client_fail(&l->base, e, "the namespace is too long");
+	if (l->parts || socketio_decode(text, &p) != ERR_OK)
+		parse_error(l, "a Socket.IO packet is wrong");
+	else if (slice_eq(p.nsp, namespace_of(&l->base)))
+		on_packet(l, &p);
+	else if (p.attachments > 0)
+		begin_parts(l, &p, true);
+}
+
+static void on_open(struct engine *e)
+{
+	send_connect(of_engine(e));
+}
+
+static void on_settled(struct engine *e, const char *failure)
+{
+	struct longpoll_client *l = of_engine(e);
+
+	l->settled = true;
+	if (failure && l->base.options.must_upgrade)
+		end(l, "transport error", ERR_REFUSED,
+		    "the upgrade failed: ", slice_str(failure));
 	else
-		add_packet(l, b->data);
+		open_if_ready(l);
 }
 
-static void on_packet(struct longpoll_client *l, struct slice text)
-{
-	struct engineio_packet p;
-
-	if (engineio_decode(text, &p) != ERR_OK) {
-		client_fail(&l->base, ERR_PROTO,
-			    "an Engine.IO packet is wrong");
-		return;
-	}
-	switch (p.type) {
-	case ENGINEIO_OPEN:
-		on_open_packet(l, p.data);
-		break;
-	case ENGINEIO_CLOSE:
-		client_fail(&l->base, ERR_CLOSED, "closed by the server");
-		break;
-	case ENGINEIO_PING:
-		add_packet(l, "3");
-		break;
-	case ENGINEIO_MESSAGE:
-		if (!p.binary)
-			on_message_packet(l, p.data);
-		break;
-	default:
-		break;
-	}
-}
-
-/* Answers */
-
-static bool on_poll_chunk(struct keepalive *k, struct slice chunk)
-{
-	struct longpoll_client *l =
-		container_of(k, struct longpoll_client, poll);
-	struct client *c = &l->base;
-
-	if (l->waiting != WAIT_PACKETS || !l->connected ||
-	    memo_deliver(&c->env->memo, c, chunk, relay_decode_answer) ==
-		    MEMO_REFUSED)
-		return false;
-	pump(l);
-	return true;
-}
-
-static void on_status(struct longpoll_client *l, unsigned status,
-		      struct slice body)
-{
-	size_t shown = body.n < 200 ? body.n : 200;
-
-	client_failf(&l->base, ERR_REFUSED,
-		     "the server answered with HTTP status %u: %.*s", status,
-		     (int)shown, body.p ? body.p : "");
-}
-
-static void on_poll_answer(struct keepalive *k, unsigned status,
-			   struct slice body)
-{
-	struct longpoll_client *l =
-		container_of(k, struct longpoll_client, poll);
-	struct slice text;
-
-	if (status != 200) {
-		on_status(l, status, body);
-		return;
-	}
-	if (l->waiting == WAIT_POSTED) {
-		l->posting = false;
-		pump(l);
-		return;
-	}
-	while (!l->base.closed && engineio_split(&body, &text))
-		on_packet(l, text);
-	if (l->waiting == WAIT_OPEN && l->packets.len == 0)
-		client_fail(&l->base, ERR_PROTO, "the open packet is missing");
-	pump(l);
-}
-
-static void on_post_answer(struct keepalive *k, unsigned status,
-			   struct slice body)
-{
-	struct longpoll_client *l = of_client(k->client);
-
-	if (status != 200) {
-		on_status(l, status, body);
-		return;
-	}
-	l->posting = false;
-	pump(l);
-}
-
-static void on_lost(struct keepalive *k, unsigned lost, enum err err,
-		    const char *why)
-{
-	(void)lost;
-	client_fail(k->client, err, why);
-}
-
-static const struct keepalive_ops poll_callbacks = {
-	.on_answer = on_poll_answer,
-	.on_lost = on_lost,
-	.on_chunk = on_poll_chunk,
-};
-
-static const struct keepalive_ops post_callbacks = {
-	.on_answer = on_post_answer,
-	.on_lost = on_lost,
+static const struct engine_ops engine_callbacks = {
+	.on_open = on_open,
+	.on_text = on_text,
+	.on_bytes = on_bytes,
+	.on_settled = on_settled,
+	.decode_answer = relay_decode_answer,
+	.decode_frames = relay_decode_frames,
 };
 
 /* Operations */
@@ -442,63 +415,69 @@ static const struct keepalive_ops post_callbacks = {
 static enum err longpoll_client_start(struct client *c)
 {
 	struct longpoll_client *l = of_client(c);
-	enum err e;
 
-	keepalive_init(&l->poll, c, &poll_callbacks, 0);
-	buf_init(&l->get, HEAD_MAX);
-	buf_init(&l->packets, CLIENT_OUT_MAX);
-	l->waiting = WAIT_OPEN;
-	e = set_get(l, "");
-	if (!e)
-		e = keepalive_add(&l->poll, buf_slice(&l->get),
-				  slice_of(NULL, 0));
-	if (!e)
-		e = keepalive_connect(&l->poll);
-	return e;
+	l->parts = NULL;
+	l->joins = 0;
+	l->connected = false;
+	l->settled = false;
+	engine_init(&l->engine, c, &engine_callbacks);
+	return engine_start(&l->engine);
 }
 
 static void longpoll_client_command(struct client *c,
 				    const struct client_command *cmd)
 {
-	struct longpoll_client *l = of_client(c);
-	enum err e = add_command(l, cmd);
+	send_command(of_client(c), cmd);
+}
 
-	if (e)
-		client_fail(c, e, "the server does not read what is sent");
+static void longpoll_client_answer(struct client *c, uint64_t ask,
+				   struct slice args)
+{
+	if (of_client(c)->connected)
+		send_answer(of_client(c), ask, args);
 }
 
 static void longpoll_client_flush(struct client *c)
 {
-	pump(of_client(c));
+	engine_flush(&of_client(c)->engine);
 }
 
 static void longpoll_client_close(struct client *c)
 {
 	struct longpoll_client *l = of_client(c);
+	struct buf b;
 
-	keepalive_close(&l->poll);
-	if (l->post)
-		keepalive_close(l->post);
+	buf_init(&b, HEAD_MAX);
+	/* A session that may be recovered must know that nobody will. */
+	if (c->leaving && l->connected &&
+	    begin_packet(l, &b, SOCKETIO_DISCONNECT, false, 0) == ERR_OK)
+		engine_leave(&l->engine, &b);
+	buf_release(&b);
+	engine_close(&l->engine);
 }
 
 static void longpoll_client_release(struct client *c)
 {
 	struct longpoll_client *l = of_client(c);
 
-	keepalive_release(&l->poll);
-	if (l->post) {
-		keepalive_release(l->post);
-		free(l->post);
-	}
-	buf_release(&l->get);
-	buf_release(&l->packets);
+	engine_release(&l->engine);
+	attachments_free(l->parts);
+	l->parts = NULL;
+}
+
+static enum err longpoll_client_restart(struct client *c)
+{
+	longpoll_client_release(c);
+	return longpoll_client_start(c);
 }
 
 const struct client_ops client_longpoll = {
 	.name = "longpoll",
 	.path = "/socket.io/",
 	.start = longpoll_client_start,
+	.restart = longpoll_client_restart,
 	.command = longpoll_client_command,
+	.answer = longpoll_client_answer,
 	.flush = longpoll_client_flush,
 	.close = longpoll_client_close,
 	.release = longpoll_client_release,

@@ -35,8 +35,15 @@ static const char usage[] =
 
 static const char *const protocols[] = {"auto", "ws", "longpoll", "sse", NULL};
 
+/* Those of the enum, after the default. */
+static const char *const transports[] = {"auto", "polling", "websocket",
+					 "upgrade", NULL};
+
 struct arguments {
 	int protocol;
+	int transport;
+	const char *auth;
+	int64_t timeout, ack_timeout;
 	struct opt_list rooms;
 	const char *nsp;
 	int64_t count;
@@ -52,6 +59,12 @@ static const struct opt table[] = {
 		   "how to speak; auto goes by the URL: ws:// is ws, http:// "
 		   "is sse, or longpoll below /socket.io/",
 		   struct arguments, protocol),
+	OPT_CHOICE("transport", transports,
+		   "what carries longpoll; auto is upgrade: polling first, "
+		   "then websocket if that works",
+		   struct arguments, transport),
+	OPT_STRING("auth", "JSON", "longpoll: the auth payload, an object",
+		   struct arguments, auth),
 	OPT_LIST("room", "R", "join R, or publish to it", struct arguments,
 		 rooms),
 	OPT_STRING("nsp", "N", "the namespace", struct arguments, nsp),
@@ -60,8 +73,7 @@ static const struct opt table[] = {
 	OPT_FLAG("raw", "listen over sse: every event as type, data and id",
 		 struct arguments, raw),
 	OPT_FLAG("reconnect",
-		 "listen over ws or sse: come back when the connection is "
-		 "lost, and resume",
+		 "listen: come back when the connection is lost, and resume",
 		 struct arguments, reconnect),
 	OPT_FLAG("deflate", "listen over ws: offer permessage-deflate",
 		 struct arguments, deflate),
@@ -74,12 +86,23 @@ static const struct opt table[] = {
 		   "publish: the value, or - to read one per line of standard "
 		   "input",
 		   struct arguments, data),
+	OPT_INT("timeout", "MS",
+		"publish: give up when an answer takes so long", 1, 86400000,
+		struct arguments, timeout),
+	OPT_INT("ack-timeout", "MS",
+		"publish over longpoll: ask the room's members for answers, "
+		"and wait so long for them",
+		0, 86400000, struct arguments, ack_timeout),
 	OPT_FLAG("help", "print this text and exit", struct arguments, help),
 	OPT_END,
 };
 
 static const struct arguments defaults = {
-	.nsp = "/", .event = "message", .ping_interval = 30000};
+	.nsp = "/",
+	.event = "message",
+	.ping_interval = 30000,
+	.timeout = 30000,
+};
 
 /* What the arguments come to. */
 struct task {
@@ -151,9 +174,6 @@ static bool check_listen(struct task *t, const struct arguments *a,
 	if (a->deflate && t->terminal.ops != &client_ws)
 		return refuse("--deflate is for ws, and this is ",
 			      t->terminal.ops->name);
-	if (a->reconnect && !t->terminal.ops->restart)
-		return refuse("--reconnect is for ws and sse, and this is ",
-			      t->terminal.ops->name);
 	t->terminal.options.deflate = a->deflate;
 	t->terminal.options.reconnect = a->reconnect;
 	t->terminal.options.ping_interval_ms = (unsigned)a->ping_interval;
@@ -180,6 +200,8 @@ static bool check_publish(struct task *t, const struct arguments *a,
 	t->publish.event = slice_str(a->event);
 	t->publish.data = data ? slice_str(data) : SLICE("null");
 	t->publish.input = data && strcmp(data, "-") == 0 ? STDIN_FILENO : -1;
+	t->publish.timeout_ms = (unsigned)a->timeout;
+	t->publish.ack_timeout_ms = (unsigned)a->ack_timeout;
 	return true;
 }
 
@@ -193,6 +215,41 @@ static bool check_names(const struct arguments *a)
 	return true;
 }
 
+/* A namespace stands in packets up to a comma, and in URLs. */
+static bool namespace_valid(const char *nsp)
+{
+	return nsp[0] == '/' && !strchr(nsp, ',') &&
+	       envelope_name_valid(slice_str(nsp));
+}
+
+static bool check_socketio(struct task *t, const struct arguments *a)
+{
+	const char *name = t->terminal.ops->name;
+
+	t->terminal.options.nsp = a->nsp;
+	t->terminal.options.auth = a->auth;
+	t->terminal.options.transport =
+		a->transport == 0 ? CLIENT_UPGRADE
+				  : (enum client_transport)(a->transport - 1);
+	if (!namespace_valid(a->nsp))
+		return refuse("not a namespace: ", a->nsp);
+	if (a->auth &&
+	    (!json_validate(slice_str(a->auth)) ||
+	     json_type(json_trim(slice_str(a->auth))) != JSON_OBJECT))
+		return refuse("--auth is not a JSON object: ", a->auth);
+	if (t->terminal.ops == &client_longpoll)
+		return true;
+	if (a->transport > 0)
+		return refuse("--transport is for longpoll, and this is ",
+			      name);
+	if (a->auth)
+		return refuse("--auth is for longpoll, and this is ", name);
+	if (a->ack_timeout > 0)
+		return refuse("--ack-timeout is for longpoll, and this is ",
+			      name);
+	return true;
+}
+
 static bool plan(struct task *t, const char *command, const struct arguments *a,
 		 const struct opt_list *operands)
 {
@@ -200,7 +257,8 @@ static bool plan(struct task *t, const char *command, const struct arguments *a,
 		return refuse("the URL is missing", "");
 	if (!check_names(a) || !read_url(t, a, operands->items[0]))
 		return false;
-	t->terminal.options.nsp = a->nsp;
+	if (!check_socketio(t, a))
+		return false;
 	if (strcmp(command, "listen") == 0)
 		return check_listen(t, a, operands);
 	return check_publish(t, a, operands);
@@ -297,7 +355,7 @@ static int command(int argc, char **argv)
 	return status;
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
@@ -312,4 +370,9 @@ int main(int argc, char **argv)
 	(void)refuse(name[0] ? "not a command: " : "expected listen or publish",
 		     name);
 	return TERMINAL_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	return opt_finish("pushmark-client", stdout, dispatch(argc, argv));
 }

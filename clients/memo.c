@@ -37,6 +37,7 @@ static void move_message(struct client_message *msg, struct slice from,
 	move(&msg->from, from, copy);
 	move(&msg->data, from, copy);
 	move(&msg->object, from, copy);
+	move(&msg->offset, from, copy);
 }
 
 static bool learn(struct memo *m, struct client_env *env, struct slice chunk,
@@ -73,7 +74,7 @@ enum memo_result memo_deliver(struct memo *m, struct client *c,
 	for (size_t i = 0; i < m->count && !c->closed; i++) {
 		c->counts.messages++;
 		if (c->recovery)
-			recovery_message(c->recovery, m->messages[i].position);
+			recovery_message(c->recovery, &m->messages[i]);
 		c->events->on_message(c, &m->messages[i]);
 	}
 	return known ? MEMO_KNOWN : MEMO_LEARNED;

@@ -11,7 +11,6 @@
 #define WINDOW 256 /* values sent and not answered */
 #define LINE_MAX_BYTES (16 << 20)
 #define READ_BYTES 65536
-#define ANSWER_MS 30000 /* without one the server is given up */
 
 struct publisher {
 	const struct terminal *terminal;
@@ -48,11 +47,24 @@ static void on_patience(struct timer *t)
 	fail(p, "the server does not answer");
 }
 
+static void be_patient(struct publisher *p)
+{
+	timer_arm(loop_wheel(p->terminal->loop), &p->patience,
+		  (uint64_t)p->what->timeout_ms + p->what->ack_timeout_ms);
+}
+
 static void send(struct publisher *p, struct slice data)
 {
-	client_publish(p->client, p->what->room, p->what->event, data, false,
-		       ++p->sent);
-	timer_arm(loop_wheel(p->terminal->loop), &p->patience, ANSWER_MS);
+	client_command(p->client,
+		       &(struct client_command){
+			       .type = CLIENT_PUBLISH,
+			       .id = ++p->sent,
+			       .room = p->what->room,
+			       .event = p->what->event,
+			       .data = data,
+			       .ack_timeout_ms = p->what->ack_timeout_ms,
+		       });
+	be_patient(p);
 }
 
 /* Input */
@@ -202,8 +214,7 @@ static void on_answer(struct client *c, uint64_t id, bool ok, struct slice body)
 	p->answered++;
 	timer_cancel(&p->patience);
 	if (p->sent > p->answered)
-		timer_arm(loop_wheel(p->terminal->loop), &p->patience,
-			  ANSWER_MS);
+		be_patient(p);
 	pump(p);
 }
 
@@ -213,7 +224,8 @@ static void on_closed(struct client *c, enum err err, const char *why)
 
 	if (p->status >= 0)
 		return;
-	terminal_error(p->terminal->err, "%s (%s)", why, err_text(err));
+	terminal_error(p->terminal->err, "%s (%s)", why,
+		       terminal_reason(c, err));
 	stop(p, TERMINAL_FAILED);
 }
 

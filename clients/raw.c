@@ -32,6 +32,23 @@ bool raw_message(struct client_env *env, struct slice text,
 	return true;
 }
 
+bool raw_plain_message(struct client_env *env, struct slice text,
+		       struct client_message *out)
+{
+	(void)env;
+	*out = (struct client_message){.data = text, .object = text};
+	return true;
+}
+
+void raw_plain(struct client *c, struct slice text)
+{
+	struct client_message m;
+
+	(void)raw_plain_message(c->env, text, &m);
+	c->counts.messages++;
+	c->events->on_message(c, &m);
+}
+
 static void not_an_object(struct client *c, struct slice text)
 {
 	struct buf *b = &c->env->text;
@@ -76,7 +93,7 @@ void raw_object(struct client *c, struct slice text)
 		m = message_of(&e, text);
 		c->counts.messages++;
 		if (c->recovery)
-			recovery_message(c->recovery, m.position);
+			recovery_message(c->recovery, &m);
 		c->events->on_message(c, &m);
 		return;
 	case ENVELOPE_WELCOME:

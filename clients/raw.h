@@ -25,6 +25,13 @@ bool raw_message(struct client_env *env, struct slice text,
  */
 void raw_object(struct client *c, struct slice text);
 /*
+ * The same for servers that know none of our objects: all of the text is a
+ * message's data.
+ */
+bool raw_plain_message(struct client_env *env, struct slice text,
+		       struct client_message *out);
+void raw_plain(struct client *c, struct slice text);
+/*
  * Encodes a command. The object is borrowed from the environment until the
  * next one. ERR_LIMIT.
  */

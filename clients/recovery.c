@@ -10,6 +10,7 @@
 
 #define LAST_ID_MAX 4096 /* bytes; a longer id is not sent back */
 #define EPOCH_MAX 256
+#define PID_MAX 256
 #define RETRY_MOST_MS 3600000
 
 struct recovery *recovery_new(struct client *c)
@@ -33,11 +34,17 @@ void recovery_free(struct recovery *r)
 	free(r->rooms);
 	free(r->cursor.epoch);
 	free(r->fresh.epoch);
+	free(r->pid);
 	buf_release(&r->last_id);
 	free(r);
 }
 
 /* Waiting */
+
+void recovery_retry(struct recovery *r, uint64_t ms)
+{
+	r->retry_ms = ms > 0 ? ms : 1;
+}
 
 uint64_t recovery_wait(struct recovery *r, struct rng *rng)
 {
@@ -107,6 +114,10 @@ static bool cursor_read(struct recovery_cursor *c, struct slice payload)
 void recovery_lost(struct recovery *r)
 {
 	cursor_clear(&r->fresh);
+	if (r->client->options.forget) {
+		cursor_clear(&r->cursor);
+		buf_clear(&r->last_id);
+	}
 	r->resuming = r->cursor.epoch != NULL;
 	r->renounced = false;
 }
@@ -137,6 +148,35 @@ bool recovery_welcome(struct recovery *r, struct slice payload)
 		r->fresh = (struct recovery_cursor){0};
 	}
 	return r->resuming;
+}
+
+/* Socket.IO's connection state recovery */
+
+void recovery_offset(struct recovery *r, struct slice offset)
+{
+	if (!r->pid)
+		return;
+	buf_clear(&r->last_id);
+	if (buf_add_slice(&r->last_id, offset) != ERR_OK)
+		buf_clear(&r->last_id);
+}
+
+bool recovery_connected(struct recovery *r, struct slice answer)
+{
+	char *before = r->pid;
+	struct slice value;
+	bool same;
+
+	r->pid = NULL;
+	if (answer.n > 0 && json_member(answer, "pid", &value) &&
+	    json_type(value) == JSON_STRING && value.n <= PID_MAX &&
+	    !memchr(value.p, '\\', value.n))
+		r->pid = xmemdupz(value.p + 1, value.n - 2);
+	same = before && r->pid && strcmp(before, r->pid) == 0;
+	free(before);
+	if (!same)
+		buf_clear(&r->last_id);
+	return same;
 }
 
 enum err recovery_add_resume(struct recovery *r, struct buf *b, uint64_t id)

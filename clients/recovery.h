@@ -37,10 +37,13 @@ struct recovery {
 	struct timer timer; /* armed: waiting to reconnect */
 	unsigned attempts;  /* since it was open */
 	uint64_t retry_ms;  /* as the server told; 0: it did not */
-	struct buf last_id; /* of the events of a stream */
+	struct buf last_id; /* of the events of a stream, or the offset of the
+			       last Socket.IO event */
+	char *pid;	    /* owned; Socket.IO's, NULL: there is none */
 	struct recovery_cursor cursor, fresh;
 	char **rooms; /* owned, each of them too */
 	size_t room_count;
+	bool opened;	/* it was open once */
 	bool resuming;	/* `resume` is needed or not answered yet */
 	bool renounced; /* ... without hope for what was missed */
 };
@@ -50,8 +53,17 @@ struct recovery *recovery_new(struct client *c); /* returns owned */
 void recovery_free(struct recovery *r);		 /* NULL is legal */
 
 /* Operations */
+/* The server told a reconnection time; 0 is at once. */
+void recovery_retry(struct recovery *r, uint64_t ms);
 /* How long to wait before the next attempt, which this counts. */
 uint64_t recovery_wait(struct recovery *r, struct rng *rng);
+/* The offset of an event, still escaped; kept when there is a pid. */
+void recovery_offset(struct recovery *r, struct slice offset);
+/*
+ * Socket.IO's CONNECT was answered. Returns whether it carries on the session
+ * of the last connection; else its offset is void.
+ */
+bool recovery_connected(struct recovery *r, struct slice answer);
 /* Room memberships, as commands change them. */
 void recovery_room(struct recovery *r, struct slice room, bool leave);
 /* The connection is being lost; there was one that had opened. */
@@ -68,14 +80,17 @@ MUST_USE enum err recovery_add_resume(struct recovery *r, struct buf *b,
  */
 bool recovery_answer(struct recovery *r, bool ok, bool *failed);
 /* A message came. */
-static inline void recovery_message(struct recovery *r, uint64_t position)
+static inline void recovery_message(struct recovery *r,
+				    const struct client_message *m)
 {
-	if (position == 0)
+	if (m->offset.n > 0)
+		recovery_offset(r, m->offset);
+	if (m->position == 0)
 		return;
 	if (r->resuming && r->fresh.epoch)
-		r->fresh.position = position;
+		r->fresh.position = m->position;
 	else
-		r->cursor.position = position;
+		r->cursor.position = m->position;
 }
 
 /* Queries */

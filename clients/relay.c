@@ -2,8 +2,9 @@
 #include "clients/relay.h"
 
 #include "clients/env.h"
+#include "clients/whole.h"
+#include "clients/ws_link.h"
 #include "servers/wire/engineio.h"
-#include "servers/wire/http1.h"
 #include "servers/wire/json.h"
 #include "servers/wire/socketio.h"
 
@@ -13,12 +14,8 @@
 static enum err begin_event(struct buf *b, struct slice nsp, const char *name,
 			    struct slice room, uint64_t id)
 {
-	enum err e = ERR_OK;
+	enum err e = buf_add_char(b, '0' + ENGINEIO_MESSAGE);
 
-	if (b->len > 0)
-		e = buf_add_char(b, ENGINEIO_SEPARATOR);
-	if (!e)
-		e = buf_add_char(b, '0' + ENGINEIO_MESSAGE);
 	if (!e)
 		e = socketio_encode_head(b, SOCKETIO_EVENT, 0, nsp, id != 0,
 					 id);
@@ -27,6 +24,24 @@ static enum err begin_event(struct buf *b, struct slice nsp, const char *name,
 	if (!e)
 		e = json_add_string(b, room);
 	return e;
+}
+
+/* Only what is not as when it is left out. */
+static enum err add_options(struct buf *b, const struct client_command *cmd)
+{
+	const char *before = ",{";
+	enum err e = ERR_OK;
+
+	if (!cmd->exclude_self && cmd->ack_timeout_ms == 0)
+		return ERR_OK;
+	if (cmd->exclude_self) {
+		e = buf_printf(b, "%s\"self\":false", before);
+		before = ",";
+	}
+	if (!e && cmd->ack_timeout_ms > 0)
+		e = buf_printf(b, "%s\"ackTimeout\":%u", before,
+			       cmd->ack_timeout_ms);
+	return e ? e : buf_add_char(b, '}');
 }
 
 enum err relay_add_command(struct buf *b, struct slice nsp,
@@ -46,8 +61,8 @@ enum err relay_add_command(struct buf *b, struct slice nsp,
 			e = buf_add_char(b, ',');
 		if (!e)
 			e = buf_add_slice(b, cmd->data);
-		if (!e && cmd->exclude_self)
-			e = buf_add_str(b, ",{\"self\":false}");
+		if (!e)
+			e = add_options(b, cmd);
 	}
 	if (!e)
 		e = buf_add_char(b, ']');
@@ -101,7 +116,7 @@ bool relay_message(struct client_env *env, struct slice args,
 		   struct client_message *out)
 {
 	struct json_iter it;
-	struct slice event, data, meta;
+	struct slice event, data, meta, more;
 
 	*out = (struct client_message){.object = args};
 	buf_clear(&env->strings);
@@ -112,54 +127,26 @@ bool relay_message(struct client_env *env, struct slice args,
 	    !json_next_element(&it, &data) || !json_next_element(&it, &meta))
 		return false;
 	out->data = data;
+	while (json_next_element(&it, &more))
+		out->offset = json_type(more) == JSON_STRING
+				      ? slice_of(more.p + 1, more.n - 2)
+				      : slice_of(NULL, 0);
 	return text_of(&env->strings, event, &out->event) &&
 	       read_meta(&env->strings, meta, out);
 }
 
-/* For decoding into the memo: one answer's body, in one piece. */
-struct whole {
-	struct slice body;
-	unsigned pieces;
-	bool good, ended;
-};
-
-static void whole_head(void *arg, const struct http1_response *r)
+/* Only events that want no answer are read again without a client to ask. */
+static bool read_packet(struct client_env *env, struct slice text,
+			struct client_message *out)
 {
-	struct whole *w = arg;
+	struct engineio_packet p;
+	struct socketio_packet s;
 
-	w->good = r->status == 200 && r->keep_alive;
-}
-
-static void whole_body(void *arg, struct slice bytes)
-{
-	struct whole *w = arg;
-
-	w->body = bytes;
-	w->pieces++;
-}
-
-static void whole_end(void *arg)
-{
-	struct whole *w = arg;
-
-	w->ended = true;
-}
-
-static bool read_whole(struct client_env *env, struct slice chunk,
-		       struct slice *body)
-{
-	static const struct http1_handler handler = {whole_head, whole_body,
-						     whole_end};
-	struct whole w = {0};
-	size_t used;
-	enum err e = http1_parser_feed(&env->http, chunk, &handler, &w, &used);
-
-	*body = w.body;
-	if (!e && w.ended && w.good && w.pieces == 1 && used == chunk.n)
-		return true;
-	http1_parser_release(&env->http);
-	http1_parser_init(&env->http);
-	return false;
+	return engineio_decode(text, &p) == ERR_OK &&
+	       p.type == ENGINEIO_MESSAGE && !p.binary &&
+	       socketio_decode(p.data, &s) == ERR_OK &&
+	       s.type == SOCKETIO_EVENT && !s.has_id &&
+	       relay_message(env, s.data, out) && env->strings.len == 0;
 }
 
 size_t relay_decode_answer(struct client_env *env, struct slice chunk,
@@ -168,21 +155,18 @@ size_t relay_decode_answer(struct client_env *env, struct slice chunk,
 	struct slice body, text;
 	size_t count = 0;
 
-	if (!read_whole(env, chunk, &body))
+	if (!whole_read(env, chunk, NULL, NULL, &body))
 		return 0;
 	while (engineio_split(&body, &text)) {
-		struct engineio_packet p;
-		struct socketio_packet s;
-
-		/* Only events are read again without a client to ask. */
-		if (count == max || engineio_decode(text, &p) != ERR_OK ||
-		    p.type != ENGINEIO_MESSAGE || p.binary ||
-		    socketio_decode(p.data, &s) != ERR_OK ||
-		    s.type != SOCKETIO_EVENT ||
-		    !relay_message(env, s.data, &out[count]) ||
-		    env->strings.len > 0)
+		if (count == max || !read_packet(env, text, &out[count]))
 			return 0;
 		count++;
 	}
 	return count;
+}
+
+size_t relay_decode_frames(struct client_env *env, struct slice chunk,
+			   struct client_message *out, size_t max)
+{
+	return ws_link_decode(env, chunk, out, max, read_packet);
 }

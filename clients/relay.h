@@ -15,20 +15,22 @@
 #include "servers/base/slice.h"
 
 /*
- * Appends one Engine.IO packet with the command's event, after a separator
- * when `b` is not empty. An id that is not 0 becomes the ack id.
+ * Appends one Engine.IO packet with the command's event. An id that is not 0
+ * becomes the ack id.
  */
 MUST_USE enum err relay_add_command(struct buf *b, struct slice nsp,
 				    const struct client_command *cmd);
 /*
- * Reads the arguments [event, data, {room, from, seq}] of an event; false when
- * they are something else. Slices lie in `args`, or in the environment's
- * `strings` when that is not empty after it.
+ * Reads the arguments [event, data, {room, from, seq}] of an event, which an
+ * offset may follow; false when they are something else. Slices lie in `args`,
+ * or in the environment's `strings` when that is not empty after it.
  */
 bool relay_message(struct client_env *env, struct slice args,
 		   struct client_message *out);
-/* A memo_decode_fn: `chunk` is one HTTP answer to a poll. */
+/* Two memo_decode_fn: `chunk` is one HTTP answer to a poll, or frames. */
 size_t relay_decode_answer(struct client_env *env, struct slice chunk,
+			   struct client_message *out, size_t max);
+size_t relay_decode_frames(struct client_env *env, struct slice chunk,
 			   struct client_message *out, size_t max);
 
 #endif

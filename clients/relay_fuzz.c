@@ -30,8 +30,19 @@ static void check_message(const struct client_message *m, struct slice chunk)
 	check_inside(m->from, chunk);
 	check_inside(m->data, chunk);
 	check_inside(m->object, chunk);
+	check_inside(m->offset, chunk);
 	CHECK(json_validate(m->data));
 	CHECK(json_type(m->object) == JSON_ARRAY);
+}
+
+static void check_frames(struct client_env *env, struct slice chunk)
+{
+	struct client_message out[MESSAGES];
+	size_t count = relay_decode_frames(env, chunk, out, MESSAGES);
+
+	CHECK(count <= MESSAGES);
+	for (size_t i = 0; i < count; i++)
+		check_message(&out[i], chunk);
 }
 
 /* What is decoded lies in the chunk, and leaves nothing for the next one. */
@@ -49,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CHECK(count <= MESSAGES);
 	for (size_t i = 0; i < count; i++)
 		check_message(&out[i], chunk);
+	check_frames(env, chunk);
 	CHECK(relay_decode_answer(env, SLICE(mixed), out, MESSAGES) == 0);
 	CHECK(relay_decode_answer(env, SLICE(plain), out, MESSAGES) == 1);
 	CHECK(out[0].seq == 12);

@@ -1,38 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Server-Sent Events: the stream on one connection, commands by POST on a
- * second one.
- */
+/* Server-Sent Events: the stream on one connection. */
+#include "clients/sse.h"
+
 #include <stdlib.h>
 
-#include "clients/env.h"
-#include "clients/keepalive.h"
 #include "clients/raw.h"
 #include "servers/base/check.h"
-#include "servers/wire/envelope.h"
 #include "servers/wire/json.h"
 
-#define SID_MAX 128	  /* characters of a session's secret id */
-#define HEAD_MAX 2048	  /* bytes of a command's request head */
-#define POST_IDLE_MS 5000 /* idle connections cost the server memory */
-
-/* The client's side of the session: exists once a command was sent. */
-struct commands {
-	struct sse_client *stream; /* borrowed */
-	struct keepalive link;
-	struct buf head; /* of a request, up to the body's length */
-	struct buf ids;	 /* uint64_t each: in flight, oldest first */
-};
-
-struct sse_client {
-	struct client base;
-	struct conn conn;
-	struct http1_parser *http; /* owned; NULL once bytes are events */
-	struct sse_parser events;
-	struct buf request;
-	struct commands *commands; /* owned; NULL until the first */
-	char *sid;		   /* owned; NULL until welcomed */
-};
+#define SID_MAX 128 /* characters of a session's secret id */
 
 static struct sse_client *of_client(struct client *c)
 {
@@ -94,6 +70,10 @@ static void on_event(void *arg, const struct sse_event *event)
 		on_raw_event(s, event);
 		return;
 	}
+	if (s->base.options.plain) {
+		raw_plain(&s->base, event->data);
+		return;
+	}
 	if (slice_is(event->type, "welcome"))
 		take_sid(s, event->data);
 	raw_object(&s->base, event->data);
@@ -111,6 +91,8 @@ struct decoding {
 	struct slice chunk;
 	struct client_message *out;
 	size_t count, max;
+	bool (*read)(struct client_env *env, struct slice text,
+		     struct client_message *out);
 	bool failed;
 };
 
@@ -127,27 +109,48 @@ static void decode_event(void *arg, const struct sse_event *event)
 
 	if (d->failed || d->count == d->max ||
 	    !lies_in(event->data, d->chunk) ||
-	    !raw_message(d->env, event->data, &d->out[d->count]))
+	    !d->read(d->env, event->data, &d->out[d->count]))
 		d->failed = true;
 	else
 		d->count++;
 }
 
-static size_t decode_events(struct client_env *env, struct slice chunk,
-			    struct client_message *out, size_t max)
+static size_t decode_all(struct decoding *d)
 {
-	struct decoding d = {
-		.env = env, .chunk = chunk, .out = out, .max = max};
-	struct sse_parser *p = &env->sse;
+	struct sse_parser *p = &d->env->sse;
 
 	/* The parser is new, and would take a byte order mark for one. */
-	if (chunk.p[0] != '\xef' &&
-	    sse_parser_feed(p, chunk, decode_event, &d) == ERR_OK &&
-	    is_idle(p) && !d.failed)
-		return d.count;
+	if (d->chunk.p[0] != '\xef' &&
+	    sse_parser_feed(p, d->chunk, decode_event, d) == ERR_OK &&
+	    is_idle(p) && !d->failed)
+		return d->count;
 	sse_parser_release(p);
 	sse_parser_init(p, CLIENT_MESSAGE_MAX);
 	return 0;
+}
+
+static size_t decode_events(struct client_env *env, struct slice chunk,
+			    struct client_message *out, size_t max)
+{
+	struct decoding d = {.env = env,
+			     .chunk = chunk,
+			     .out = out,
+			     .max = max,
+			     .read = raw_message};
+
+	return decode_all(&d);
+}
+
+static size_t decode_plain(struct client_env *env, struct slice chunk,
+			   struct client_message *out, size_t max)
+{
+	struct decoding d = {.env = env,
+			     .chunk = chunk,
+			     .out = out,
+			     .max = max,
+			     .read = raw_plain_message};
+
+	return decode_all(&d);
 }
 
 /* Returns whether the memo knew the bytes. */
@@ -159,7 +162,9 @@ static bool take_events(struct sse_client *s, struct slice bytes)
 
 	/* The memo does not tell the events' ids, which recovery needs. */
 	if (!c->options.raw && !c->recovery && is_idle(&s->events))
-		memo = memo_deliver(&c->env->memo, c, bytes, decode_events);
+		memo = memo_deliver(&c->env->memo, c, bytes,
+				    c->options.plain ? decode_plain
+						     : decode_events);
 	if (memo != MEMO_REFUSED)
 		return memo == MEMO_KNOWN;
 	e = sse_parser_feed(&s->events, bytes, on_event, s);
@@ -173,19 +178,10 @@ static bool take_events(struct sse_client *s, struct slice bytes)
 static void on_head(void *arg, const struct http1_response *r)
 {
 	struct sse_client *s = arg;
-	struct slice type;
 
-	if (r->status != 200) {
-		client_fail_status(&s->base, r->status);
-		return;
-	}
-	if (!http1_header(r->headers, "Content-Type", &type) || type.n < 17 ||
-	    memcmp(type.p, "text/event-stream", 17) != 0) {
-		client_fail(&s->base, ERR_PROTO,
-			    "the server did not answer with an event stream");
-		return;
-	}
-	if (s->base.options.raw)
+	sse_handshake_head(s, r);
+	if ((s->base.options.raw || s->base.options.plain) && !s->base.closed &&
+	    !sse_handshake_moves(s))
 		client_opened(&s->base);
 }
 
@@ -193,7 +189,7 @@ static void on_body(void *arg, struct slice bytes)
 {
 	struct sse_client *s = arg;
 
-	if (!s->base.closed)
+	if (!s->base.closed && !sse_handshake_moves(s))
 		(void)take_events(s, bytes);
 }
 
@@ -201,23 +197,16 @@ static void on_end(void *arg)
 {
 	struct sse_client *s = arg;
 
-	client_fail(&s->base, ERR_CLOSED, "the server ended the stream");
-}
-
-static void http_free(struct sse_client *s)
-{
-	if (!s->http)
-		return;
-	http1_parser_release(s->http);
-	free(s->http);
-	s->http = NULL;
+	if (!sse_handshake_moves(s))
+		client_fail(&s->base, ERR_CLOSED,
+			    "the server ended the stream");
 }
 
 static void take_http(struct sse_client *s, struct slice bytes)
 {
 	static const struct http1_handler handler = {on_head, on_body, on_end};
 
-	while (bytes.n > 0 && !s->base.closed) {
+	while (bytes.n > 0 && !s->base.closed && !sse_handshake_moves(s)) {
 		size_t used;
 		enum err e =
 			http1_parser_feed(s->http, bytes, &handler, s, &used);
@@ -229,8 +218,8 @@ static void take_http(struct sse_client *s, struct slice bytes)
 		bytes = slice_after(bytes, used);
 	}
 	/* Without framing all bytes to come are the stream's. */
-	if (s->http->response.until_close)
-		http_free(s);
+	if (s->http->response.until_close && !sse_handshake_moves(s))
+		sse_handshake_done(s);
 }
 
 /* Link */
@@ -256,7 +245,7 @@ static void receive(struct sse_client *s)
 		else
 			known = take_events(s, bytes);
 		/* As in ws: a known chunk costs one read and no more. */
-	} while (!c->closed && !(known && drained));
+	} while (!c->closed && !sse_handshake_moves(s) && !(known && drained));
 }
 
 static void on_readable(struct conn *conn)
@@ -265,6 +254,8 @@ static void on_readable(struct conn *conn)
 
 	client_enter(&s->base);
 	receive(s);
+	if (!s->base.closed && sse_handshake_moves(s))
+		sse_handshake_follow(s, conn->ops);
 	client_exit(&s->base);
 }
 
@@ -296,190 +287,31 @@ static void on_gone(struct conn *conn, enum err why)
 static const struct conn_ops conn_callbacks = {on_readable, on_writable,
 					       on_gone};
 
-/* Commands */
-
-static uint64_t pop_id(struct commands *q)
-{
-	uint64_t id = 0;
-
-	if (q->ids.len >= sizeof(id)) {
-		memcpy(&id, q->ids.data, sizeof(id));
-		buf_consume(&q->ids, sizeof(id));
-	}
-	return id;
-}
-
-static void on_answer(struct keepalive *k, unsigned status, struct slice body)
-{
-	struct commands *q = container_of(k, struct commands, link);
-	struct client *c = &q->stream->base;
-	uint64_t id = pop_id(q);
-	struct envelope e;
-	const char *why;
-
-	if (id == 0 || c->closed)
-		return;
-	if (envelope_decode(body, &c->env->strings, &e, &why) != ERR_OK)
-		e = (struct envelope){.data = body, .payload = body};
-	/* Errors that are not the dialect's, 404 say, have another shape. */
-	if (status == 200 && e.type == ENVELOPE_ACK)
-		c->events->on_answer(c, id, true, e.data);
-	else
-		c->events->on_answer(c, id, false,
-				     e.type == ENVELOPE_ERROR ? e.payload
-							      : body);
-}
-
-static void on_lost(struct keepalive *k, unsigned lost, enum err err,
-		    const char *why)
-{
-	struct commands *q = container_of(k, struct commands, link);
-	struct client *c = &q->stream->base;
-
-	(void)err;
-	for (; lost > 0 && !c->closed; lost--) {
-		uint64_t id = pop_id(q);
-
-		if (id != 0)
-			c->events->on_answer(c, id, false, slice_str(why));
-	}
-}
-
-static const struct keepalive_ops link_callbacks = {
-	.on_answer = on_answer,
-	.on_lost = on_lost,
-};
-
-/* Where commands go: next to the stream, below its path. */
-static enum err add_post_head(struct buf *b, const struct client_options *o,
-			      const char *sid)
-{
-	const char *path = o->path ? o->path : client_sse.path;
-	size_t n = strcspn(path, "?");
-	enum err e;
-
-	while (n > 0 && path[n - 1] == '/')
-		n--;
-	e = buf_printf(b, "POST %.*s/%s HTTP/1.1\r\n", (int)n, path, sid);
-	if (!e)
-		e = client_add_host(b, o);
-	if (!e)
-		e = buf_add_str(b, "Content-Type: application/json\r\n"
-				   "Content-Length: ");
-	return e;
-}
-
-static enum err commands_new(struct sse_client *s)
-{
-	struct commands *q = xcalloc(1, sizeof(*q));
-
-	q->stream = s;
-	keepalive_init(&q->link, &s->base, &link_callbacks, POST_IDLE_MS);
-	buf_init(&q->head, HEAD_MAX);
-	buf_init(&q->ids, CLIENT_OUT_MAX);
-	s->commands = q;
-	return add_post_head(&q->head, &s->base.options, s->sid);
-}
-
-static enum err add_command(struct sse_client *s,
-			    const struct client_command *cmd)
-{
-	struct commands *q = s->commands;
-	size_t fixed = q->head.len;
-	struct slice object;
-	enum err e = raw_command(s->base.env, cmd, &object);
-
-	if (!e)
-		e = buf_printf(&q->head, "%zu\r\n\r\n", object.n);
-	if (!e)
-		e = keepalive_add(&q->link, buf_slice(&q->head), object);
-	q->head.len = fixed;
-	if (!e)
-		e = buf_add(&q->ids, &cmd->id, sizeof(cmd->id));
-	return e;
-}
-
 /* Operations */
-
-static enum err add_last_id(struct buf *b, const struct recovery *r)
-{
-	if (!r || r->last_id.len == 0)
-		return ERR_OK;
-	return buf_printf(b, "Last-Event-ID: %.*s\r\n",
-			  SLICE_ARG(buf_slice(&r->last_id)));
-}
-
-static enum err add_request(struct sse_client *s)
-{
-	const struct recovery *r = s->base.recovery;
-	const struct client_options o =
-		r ? recovery_options(r) : s->base.options;
-	enum err e = buf_add_str(&s->request, "GET ");
-
-	if (!e)
-		e = client_add_target(&s->request, &o, client_sse.path, "",
-				      !o.raw);
-	if (!e)
-		e = buf_add_str(&s->request, " HTTP/1.1\r\n");
-	if (!e)
-		e = client_add_host(&s->request, &o);
-	if (!e)
-		e = buf_add_str(&s->request, "Accept: text/event-stream\r\n"
-					     "Cache-Control: no-store\r\n");
-	if (!e)
-		e = add_last_id(&s->request, r);
-	if (!e)
-		e = buf_add_str(&s->request, "\r\n");
-	return e;
-}
 
 static enum err sse_client_start(struct client *c)
 {
 	struct sse_client *s = of_client(c);
-	enum err e;
+	enum err e = ERR_OK;
 
 	s->conn.io.fd = -1;
 	sse_parser_init(&s->events, CLIENT_MESSAGE_MAX);
-	buf_init(&s->request, CLIENT_OUT_MAX);
-	s->http = xcalloc(1, sizeof(*s->http));
-	http1_parser_init(s->http);
-	if (c->recovery) {
+	sse_handshake_init(s);
+	if (c->recovery)
 		e = sse_parser_continue(&s->events,
 					buf_slice(&c->recovery->last_id));
-		if (e)
-			return e;
-	}
-	e = add_request(s);
-	if (e)
-		return e;
-	return conn_connect(&s->conn, c->env->loop, c->options.host,
-			    c->options.port, c->options.local, &conn_callbacks);
+	return e ? e : sse_handshake_start(s, &conn_callbacks);
 }
 
 static void sse_client_command(struct client *c,
 			       const struct client_command *cmd)
 {
-	struct sse_client *s = of_client(c);
-	enum err e = ERR_OK;
-
-	if (!s->sid) {
-		client_fail(c, ERR_PROTO, "the server takes no commands");
-		return;
-	}
-	if (!s->commands)
-		e = commands_new(s);
-	if (!e)
-		e = add_command(s, cmd);
-	if (e)
-		client_fail(c, e, "the server does not read what is sent");
+	sse_commands_add(of_client(c), cmd);
 }
 
 static void sse_client_flush(struct client *c)
 {
-	struct sse_client *s = of_client(c);
-
-	if (s->commands)
-		keepalive_flush(&s->commands->link);
+	sse_commands_flush(of_client(c));
 }
 
 static void sse_client_close(struct client *c)
@@ -488,25 +320,17 @@ static void sse_client_close(struct client *c)
 
 	conn_close(&s->conn);
 	if (c->recovery && s->events.has_retry)
-		c->recovery->retry_ms = s->events.retry_ms;
-	if (s->commands)
-		keepalive_close(&s->commands->link);
+		recovery_retry(c->recovery, s->events.retry_ms);
+	sse_commands_close(s);
 }
 
 static void sse_client_release(struct client *c)
 {
 	struct sse_client *s = of_client(c);
 
-	http_free(s);
+	sse_handshake_release(s);
 	sse_parser_release(&s->events);
-	buf_release(&s->request);
-	if (s->commands) {
-		keepalive_release(&s->commands->link);
-		buf_release(&s->commands->head);
-		buf_release(&s->commands->ids);
-		free(s->commands);
-		s->commands = NULL;
-	}
+	sse_commands_free(s);
 	free(s->sid);
 	s->sid = NULL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #include "clients/fake_world.h"
 
@@ -447,6 +448,148 @@ Test(client_sse, raw_streams_come_back_too)
 	fake_link_say(&stream, HEAD "data: x\n\n");
 	fake_world_expect(&world, "open\nobject {\"type\":\"message\",\"data\":"
 				  "\"x\",\"lastEventId\":\"5\"}\n");
+	client_free(c);
+	fake_link_close(&stream);
+}
+
+/* Handshake */
+
+#define MOVED(where)                                                           \
+	"HTTP/1.1 307 Moved\r\nContent-Type: text/event-stream\r\n"            \
+	"Location: " where "\r\nContent-Length: 9\r\n\r\ndata: 1\n\n"
+
+Test(client_sse, a_redirect_is_followed_and_commands_go_there)
+{
+	struct client *c = open_lasting();
+	const char *request;
+
+	fake_link_say(&stream, EVENT(1));
+	fake_world_expect(&world, LINE(1));
+	(void)cut_and_come_back();
+	fake_link_say(&stream, MOVED("../there/sse?all=1#x"));
+	cr_assert(fake_link_ended(&stream));
+	fake_link_close(&stream);
+	fake_link_accept(&stream, &world);
+	request = fake_link_request(&stream);
+	cr_assert_eq(strncmp(request, "GET /there/sse?all=1 HTTP/1.1\r\n", 31),
+		     0, "%s", request);
+	cr_assert(strstr(request, "\r\nLast-Event-ID: e-7\r\n"), "%s", request);
+	fake_link_drip(&stream, SLICE(HEAD WELCOME_EVENT));
+	fake_world_expect(&world, "object " WELCOME "\nopen\n");
+	client_join(c, SLICE("r"), 0);
+	fake_link_accept(&post, &world);
+	request = fake_link_request(&post);
+	cr_assert_eq(strncmp(request, "POST /there/sse/s3cret HTTP", 27), 0,
+		     "%s", request);
+	fake_link_close(&post);
+	/* Lost: the place that the owner named is asked again. */
+	request = cut_and_come_back();
+	cr_assert(strstr(request, "GET /sse?room=a&room=r HTTP/1.1\r\n"), "%s",
+		  request);
+	client_free(c);
+	fake_link_close(&stream);
+}
+
+Test(client_sse, redirects_end)
+{
+	struct client *c = fake_world_client(&world, &client_sse, NULL);
+
+	for (int i = 0; i <= 20; i++) {
+		fake_link_accept(&stream, &world);
+		(void)fake_link_request(&stream);
+		if (i % 2)
+			fake_link_say(&stream, MOVED("/sse"));
+		else
+			fake_link_drip(&stream, SLICE("HTTP/1.0 301 x\r\n"
+						      "Location: ?a\r\n\r\n"));
+		if (i < 20)
+			fake_link_close(&stream);
+	}
+	fake_world_expect(&world, "closed protocol violation: the server "
+				  "redirects again and again\n");
+	client_free(c);
+	fake_link_close(&stream);
+}
+
+Test(client_sse, only_http_is_followed)
+{
+	static const char *const heads[] = {MOVED("https://127.0.0.1/"),
+					    MOVED("ws://127.0.0.1/"),
+					    MOVED("mailto:x"),
+					    MOVED("/a b"),
+					    MOVED("http://"),
+					    MOVED("//u@h/")};
+
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		struct client *c = fake_world_client(&world, &client_sse, NULL);
+
+		fake_link_accept(&stream, &world);
+		(void)fake_link_request(&stream);
+		fake_link_say(&stream, heads[i]);
+		fake_world_expect(&world,
+				  i < 2 ? "closed protocol violation: the "
+					  "server redirects to what is not "
+					  "http://\n"
+					: "closed protocol violation: the "
+					  "server redirects to what is no "
+					  "http:// URL\n");
+		client_free(c);
+		fake_link_close(&stream);
+	}
+}
+
+Test(client_sse, the_type_may_have_parameters_and_any_case)
+{
+	static const char *const types[] = {
+		"text/event-stream", "TEXT/Event-Stream",
+		"text/event-stream; charset=latin1", "text/event-stream\t;x"};
+	static const char *const others[] = {
+		"Content-Type: text/event-streams\r\n",
+		"Content-Type: text/event\r\n", "Content-Type: \r\n",
+		"X-Content-Type: text/event-stream\r\n"};
+	struct client_options o = {.raw = true};
+	struct client *c;
+	char head[128];
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		c = fake_world_client(&world, &client_sse, &o);
+		fake_link_accept(&stream, &world);
+		(void)fake_link_request(&stream);
+		(void)snprintf(head, sizeof(head),
+			       "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n\r\n",
+			       types[i]);
+		fake_link_say(&stream, head);
+		fake_world_expect(&world, "open\n");
+		client_free(c);
+		fake_link_close(&stream);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		c = fake_world_client(&world, &client_sse, &o);
+		fake_link_accept(&stream, &world);
+		(void)fake_link_request(&stream);
+		(void)snprintf(head, sizeof(head),
+			       "HTTP/1.1 200 OK\r\n%s\r\ndata: 1\n\n",
+			       others[i]);
+		fake_link_say(&stream, head);
+		fake_world_expect(&world,
+				  "closed protocol violation: the server did "
+				  "not answer with an event stream\n");
+		client_free(c);
+		fake_link_close(&stream);
+	}
+}
+
+Test(client_sse, a_reconnection_time_of_zero_is_one)
+{
+	struct client_options o = {.raw = true, .reconnect = true};
+	struct client *c = fake_world_client(&world, &client_sse, &o);
+
+	fake_link_accept(&stream, &world);
+	(void)fake_link_request(&stream);
+	fake_link_say(&stream, HEAD "retry: 0\n\n");
+	fake_world_expect(&world, "open\n");
+	(void)cut_and_come_back();
+	cr_assert_leq(world.wait_ms, 1);
 	client_free(c);
 	fake_link_close(&stream);
 }

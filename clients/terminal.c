@@ -25,3 +25,8 @@ void terminal_error(FILE *err, const char *format, ...)
 	va_end(args);
 	(void)fputc('\n', err);
 }
+
+const char *terminal_reason(const struct client *c, enum err err)
+{
+	return c->reason ? c->reason : err_text(err);
+}

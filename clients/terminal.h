@@ -32,14 +32,18 @@ int terminal_listen(const struct terminal *t, uint64_t count);
 
 struct terminal_publish {
 	struct slice room, event;
-	struct slice data; /* validated JSON; unused with `input` */
-	int input;	   /* descriptor of one JSON value a line, or -1 */
+	struct slice data;   /* validated JSON; unused with `input` */
+	int input;	     /* descriptor of one JSON value a line, or -1 */
+	unsigned timeout_ms; /* without an answer the server is given up */
+	unsigned ack_timeout_ms; /* the members are asked; 0: they are not */
 };
 
 /* Publishes and prints each answer's data, until all are there. */
 int terminal_publish(const struct terminal *t,
 		     const struct terminal_publish *what);
 
+/* Why the connection ended, as a person should read it. */
+const char *terminal_reason(const struct client *c, enum err err);
 /* Prints a JSON text as one line; false when it cannot be written. */
 bool terminal_print(FILE *out, struct slice json);
 __attribute__((format(printf, 2, 3))) void

@@ -43,8 +43,10 @@ static void set_up(void)
 	run.terminal.options.port = world.port;
 	run.terminal.out = open_memstream(&run.out, &run.out_size);
 	run.terminal.err = open_memstream(&run.err, &run.err_size);
-	run.publish = (struct terminal_publish){
-		.room = SLICE("r"), .event = SLICE("e"), .input = -1};
+	run.publish = (struct terminal_publish){.room = SLICE("r"),
+						.event = SLICE("e"),
+						.input = -1,
+						.timeout_ms = 30000};
 }
 
 static void tear_down(void)

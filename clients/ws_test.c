@@ -37,22 +37,6 @@ static void tear_down(void)
 
 TestSuite(client_ws, .init = set_up, .fini = tear_down);
 
-static void say_101(struct fake_link *l, const char *key_line, const char *more)
-{
-	char accept[WS_ACCEPT_CHARS + 1];
-	char head[512];
-
-	ws_accept(slice_of(key_line + strlen("Sec-WebSocket-Key: "),
-			   WS_KEY_CHARS),
-		  accept);
-	(void)snprintf(head, sizeof(head),
-		       "HTTP/1.1 101 Switching Protocols\r\n"
-		       "Upgrade: WebSocket\r\nConnection: keep-alive, upgrade"
-		       "\r\nSec-WebSocket-Accept: %s\r\n%s\r\n",
-		       accept, more);
-	fake_link_say(l, head);
-}
-
 /* Accepts and answers the handshake. */
 static void shake_hands(struct fake_link *l)
 {
@@ -60,7 +44,7 @@ static void shake_hands(struct fake_link *l)
 
 	fake_link_accept(l, &world);
 	request = fake_link_request(l);
-	say_101(l, strstr(request, "Sec-WebSocket-Key: "), "");
+	fake_link_switch(l, request, "");
 }
 
 static struct client *open_client(struct fake_link *l)
@@ -330,32 +314,46 @@ Test(client_ws, a_refusal_tells_the_status)
 	fake_link_close(&peer);
 }
 
-Test(client_ws, a_wrong_accept_key_is_refused)
+/* A 101 with these headers, and the key of `request` (NULL: of the one that
+ * came). */
+static void expect_refused(const char *request, const char *headers,
+			   const char *closed)
 {
 	struct client *c = fake_world_client(&world, &client_ws, NULL);
+	const char *own;
 
 	fake_link_accept(&peer, &world);
-	(void)fake_link_request(&peer);
-	say_101(&peer, "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "");
-	fake_world_expect(&world, "closed protocol violation: the WebSocket "
-				  "handshake is wrong\n");
+	own = fake_link_request(&peer);
+	fake_link_switch(&peer, request ? request : own, headers);
+	fake_world_expect(&world, closed);
 	client_free(c);
 	fake_link_close(&peer);
 }
 
+#define NOT_OFFERED                                                            \
+	"closed protocol violation: the server agreed to extensions that "     \
+	"nobody offered\n"
+
+Test(client_ws, a_wrong_accept_key_is_refused)
+{
+	expect_refused("Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "",
+		       "closed protocol violation: Sec-WebSocket-Accept does "
+		       "not fit the key\n");
+}
+
 Test(client_ws, an_extension_nobody_offered_is_refused)
 {
-	struct client *c = fake_world_client(&world, &client_ws, NULL);
-	const char *request;
+	expect_refused(NULL, "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+		       NOT_OFFERED);
+}
 
-	fake_link_accept(&peer, &world);
-	request = fake_link_request(&peer);
-	say_101(&peer, strstr(request, "Sec-WebSocket-Key: "),
-		"Sec-WebSocket-Extensions: permessage-deflate\r\n");
-	fake_world_expect(&world, "closed protocol violation: the WebSocket "
-				  "handshake is wrong\n");
-	client_free(c);
-	fake_link_close(&peer);
+/* One header twice is one list, of which each part counts. */
+Test(client_ws, extensions_in_two_headers_are_one_list)
+{
+	expect_refused(NULL,
+		       "Sec-WebSocket-Extensions:\r\n"
+		       "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+		       NOT_OFFERED);
 }
 
 Test(client_ws, a_handshake_in_drops_with_frames_behind_it)
@@ -471,7 +469,7 @@ static struct client *offer_deflate(const char *answer)
 	cr_assert(strstr(request, "\r\nSec-WebSocket-Extensions: "
 				  "permessage-deflate\r\n"),
 		  "%s", request);
-	say_101(&peer, strstr(request, "Sec-WebSocket-Key: "), answer);
+	fake_link_switch(&peer, request, answer);
 	return c;
 }
 
@@ -536,7 +534,8 @@ Test(client_ws, an_answer_that_fits_no_offer_is_refused)
 		struct client *c = offer_deflate(answers[i]);
 
 		fake_world_expect(&world, "closed protocol violation: the "
-					  "WebSocket handshake is wrong\n");
+					  "server agreed to extensions that "
+					  "nobody offered\n");
 		client_free(c);
 		fake_link_close(&peer);
 	}
@@ -560,7 +559,7 @@ static struct client *open_lasting(void)
 	fake_link_accept(&peer, &world);
 	request = fake_link_request(&peer);
 	cr_assert(strstr(request, "GET /ws?room=a HTTP/1.1\r\n"));
-	say_101(&peer, strstr(request, "Sec-WebSocket-Key: "), "");
+	fake_link_switch(&peer, request, "");
 	fake_link_frame(&peer, TEXT, WELCOME_AT("e1", "3"));
 	fake_world_expect(&world, "object " WELCOME_AT("e1", "3") "\nopen\n");
 	return c;
@@ -578,7 +577,7 @@ static void cut_and_come_back(void)
 	fake_link_accept(&peer, &world);
 	request = fake_link_request(&peer);
 	cr_assert(strstr(request, "GET /ws HTTP/1.1\r\n"), "%s", request);
-	say_101(&peer, strstr(request, "Sec-WebSocket-Key: "), "");
+	fake_link_switch(&peer, request, "");
 }
 
 #define RESUME(epoch, position, rooms)                                         \

@@ -25,6 +25,16 @@ function assertFailed(end) {
   assert.match(end.stderr, /^pushmark-client: [^\n]+\n$/);
 }
 
+for (const name of ["pushmark-server", "pushmark-client", "pushmark"])
+  test(`${name}: output that cannot be written is a failure`, async () => {
+    for (const option of ["--help", "--version"]) {
+      const one = start("bash", ["-c", 'exec "$0" "$1" >/dev/full', program(name), option]);
+      const end = await within("the end", one.closed);
+      assert.equal(end.code, 1, end.stderr);
+      assert.match(end.stderr, new RegExp(`^${name}: cannot write: [^\\n]+\\n$`));
+    }
+  });
+
 describe("pushmark-server", () => {
   test("--help explains every option", async () => {
     const end = await run("pushmark-server", ["--help"]);
@@ -101,11 +111,8 @@ describe("pushmark-server", () => {
     const c = await Ws.open(server);
     c.socket.pause(); // never answers the close frame
     server.child.kill("SIGTERM");
-    await until("the listener is closed", async () => {
-      const raw = await Raw.connect(server).catch(() => null);
-      raw?.close();
-      return raw === null;
-    });
+    await until("it drains", async () =>
+      (await fetch(`${server.url}/readyz`)).status === 503);
     await server.stop("SIGTERM");
     c.socket.terminate();
   });

@@ -468,12 +468,12 @@ describe("contract", () => {
       });
     });
 
-  test("200 messages of mixed publishers: one order for all, without holes", async () => {
+  test("mixed publishers: one order for all, without holes", async () => {
     const room = freshRoom();
-    const count = 200;
+    const each = 25;
+    const count = each * (2 * backends.length + 2);
     await withClients(terminals.map((S) => open(S, [room])), async (...listening) =>
       withClients([...backends, ...backends].map((C) => open(C, [room])), async (...both) => {
-        const each = 25;
         const values = (who) => Array.from({ length: each }, (_, i) => ({ who, i }));
         const first = (await server.publish(room, "0", "&event=e2e-probe")).seq + 1;
         const publishing = both.map((c, who) =>

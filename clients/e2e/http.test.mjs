@@ -162,8 +162,19 @@ describe("http", () => {
   });
 
   for (const [what, head, status] of [
-    ["is no HTTP", "hello\r\n\r\n", null],
-    ["is binary", Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]), null],
+    ["is no HTTP", "hello\r\n\r\n", 400],
+    ["is binary", Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]), 400],
+    ["is of HTTP/2", "GET /healthz HTTP/2.0\r\nHost: x\r\n\r\n", 505],
+    ["has no version", "GET /healthz\r\n\r\n", 400],
+    ["is cut off", "GET /healthz HTTP/1.1\r\nHost: x\r\n", 400],
+    ["has a bad chunk",
+      "POST /publish?room=a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400],
+    ["has a length without end",
+      "POST /publish?room=a HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n1",
+      413],
+    ["has two Hosts", "GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400],
+    ["has a folded header",
+      "GET /healthz HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n", 400],
     ["has a bad Content-Length",
       "POST /publish?room=a HTTP/1.1\r\nHost: x\r\nContent-Length: 1x\r\n\r\n1", 400],
     ["has two lengths that differ",
@@ -180,14 +191,29 @@ describe("http", () => {
       await withRaw(server, async (raw) => {
         raw.send(head);
         raw.socket.end();
-        const answer = (await raw.readAll()).toString();
-        if (status)
-          assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `));
-        else
-          assert.match(answer, /^($|HTTP\/1\.[01] (400|505) )/);
+        await assertRefusedAndClosed(raw, status);
       });
       assert.equal((await ask(server, "GET /healthz HTTP/1.1")).status, 200);
     });
+
+  test("a refusal does not wait for the client's end, or for a whole head", async () => {
+    for (const [head, status] of [["GARBAGE\r\n", 400], ["GET / HTTP/3.0\r\n", 505],
+      ["GET / HTTP/1.1\r\nno colon\r\n", 400]])
+      await withRaw(server, async (raw) => {
+        raw.send(head);
+        await assertRefusedAndClosed(raw, status);
+      });
+  });
+
+  test("a target may be in absolute form", async () => {
+    for (const target of [`${server.url}/healthz`, "http://any.example/healthz?x=y"])
+      assert.equal((await ask(server, `GET ${target} HTTP/1.1`)).status, 200, target);
+    const room = freshRoom();
+    const published = await ask(server, `POST http://x/publish?room=${room} HTTP/1.1`, {}, "1");
+    assert.equal(published.body, '{"seq":1}');
+    assert.equal((await ask(server, "GET http://x HTTP/1.1")).status,
+      (await ask(server, "GET / HTTP/1.1")).status);
+  });
 
   test("HTTP/1.0 is answered and closed", async () => {
     await withRaw(server, async (raw) => {
@@ -299,6 +325,10 @@ describe("http", () => {
     const response = await ask(server, "HEAD /sse HTTP/1.1");
     assert.equal(response.status, 200);
     assert.equal(response.headers["content-type"], "text/event-stream");
+    assert.equal(response.headers["cache-control"], "no-store");
+    // The body of a GET lasts until the connection closes.
+    assert.equal(response.headers["content-length"], undefined);
+    assert.equal(response.headers.connection, "close");
   });
 
   test("a browser of another origin may read and publish", async () => {
@@ -556,4 +586,55 @@ test("out of descriptors: refuses, says so once a second, serves on, does not sp
       assert.equal((await sse.next()).data, "and again");
     });
   }, { descriptors: 64, warns: /refusing connections/ });
+});
+
+describe("SIGTERM", () => {
+  const slow = "POST /publish?room=a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n1";
+
+  test("a request that has begun is answered, new ones get 503", async () => {
+    const server = await Server.start();
+    await withRaw(server, async (raw) => {
+      await withRaw(server, async (idle) => {
+        idle.request("GET /healthz HTTP/1.1");
+        assert.equal((await idle.readResponse()).status, 200);
+        raw.send(slow);
+        await ask(server, "GET /healthz HTTP/1.1"); // the server has seen it
+        server.child.kill("SIGTERM");
+        await until("the server drains", async () =>
+          (await ask(server, "GET /readyz HTTP/1.1")).status === 503);
+        assertError(await ask(server, "GET /nothing HTTP/1.1"), 503);
+        idle.request("POST /publish?room=a HTTP/1.1", {}, "1");
+        await assertRefusedAndClosed(idle, 503);
+        raw.send("23");
+        const answer = await raw.readResponse();
+        assert.deepEqual([answer.status, answer.headers.connection, answer.body],
+          [200, "close", '{"seq":1}']);
+        assert.equal((await raw.readAll()).length, 0);
+      });
+    });
+    assert.equal((await server.run.closed).code, 0);
+  });
+
+  test("a large answer is written out", async () => {
+    const server = await Server.start(["--max-payload", "8000000", "--queue-bytes", "20000000"]);
+    const room = freshRoom();
+    const c = await Longpoll.open(server, { rooms: [room] });
+    const data = "x".repeat(6000000);
+    await server.publish(room, data);
+    server.child.kill("SIGTERM");
+    assert.equal((await c.next()).data, data);
+    await c.close();
+    assert.equal((await server.run.closed).code, 0);
+  });
+
+  test("a request that never becomes whole gets 503 at --drain-timeout", async () => {
+    const server = await Server.start(["--drain-timeout", "300"]);
+    await withRaw(server, async (raw) => {
+      raw.send(slow);
+      await ask(server, "GET /healthz HTTP/1.1");
+      server.child.kill("SIGTERM");
+      await assertRefusedAndClosed(raw, 503);
+    });
+    assert.equal((await server.run.closed).code, 0);
+  });
 });

@@ -2,77 +2,17 @@
 // Event streams byte by byte, and what EventSource makes of them.
 
 import assert from "node:assert/strict";
-import net from "node:net";
 import { after, before, describe, test } from "node:test";
 import { EventSource } from "eventsource";
 import { freshRoom, withClients } from "./lib/clients.mjs";
+import { Frames, OP } from "./lib/frames.mjs";
 import { until, within } from "./lib/inbox.mjs";
-import { ask, Raw } from "./lib/raw.mjs";
+import { Refused } from "./lib/peer.mjs";
+import { ask } from "./lib/raw.mjs";
+import { Relay } from "./lib/relay.mjs";
 import { Server, withServer } from "./lib/server.mjs";
 import { Sse } from "./lib/sse.mjs";
-
-// A stream over a bare socket.
-class Stream {
-  static async open(server, query = "", headers = {}, version = "1.1") {
-    const s = new Stream();
-    s.raw = await Raw.connect(server);
-    s.raw.request(`GET /sse${query} HTTP/${version}`, headers);
-    s.head = (await s.raw.readTo("\r\n\r\n"));
-    if (!/^HTTP\/1\.1 200 /.test(s.head))
-      throw new Error(s.head);
-    s.retry = await s.raw.readTo("\n\n");
-    s.welcomeText = await s.raw.readTo("\n\n");
-    s.welcome = JSON.parse(/^data: (.*)$/m.exec(s.welcomeText)[1]).payload;
-    return s;
-  }
-
-  // The next event as it is, without its empty line.
-  async next() {
-    return (await this.raw.readTo("\n\n")).slice(0, -2);
-  }
-
-  async nextObject() {
-    return JSON.parse(/^data: (.*)$/m.exec(await this.next())[1]);
-  }
-
-  close() {
-    this.raw.close();
-  }
-}
-
-// Passes connections on to the server, and can cut them all.
-class Relay {
-  #sockets = new Set();
-
-  static async open(server) {
-    const relay = new Relay();
-    relay.listener = net.createServer((inner) => {
-      const outer = net.connect(server.port, server.host);
-      for (const [from, to] of [[inner, outer], [outer, inner]]) {
-        relay.#sockets.add(from);
-        from.on("error", () => {});
-        from.on("close", () => {
-          relay.#sockets.delete(from);
-          to.destroy();
-        });
-        from.pipe(to);
-      }
-    });
-    await new Promise((resolve) => relay.listener.listen(0, "127.0.0.1", resolve));
-    relay.url = `http://127.0.0.1:${relay.listener.address().port}`;
-    return relay;
-  }
-
-  cut() {
-    for (const socket of this.#sockets)
-      socket.resetAndDestroy();
-  }
-
-  close() {
-    this.cut();
-    this.listener.close();
-  }
-}
+import { Stream } from "./lib/stream.mjs";
 
 describe("sse", () => {
   let server, epoch;
@@ -101,10 +41,13 @@ describe("sse", () => {
     + "X-Accel-Buffering: no\r\n"
     + "Connection: close\r\n";
 
+  const DATE = /^Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n/m;
+
   for (const version of ["1.1", "1.0"])
     test(`HTTP/${version}: the head and the first events, byte for byte`, async () => {
       const s = await Stream.open(server, "", {}, version);
-      assert.equal(s.head, `${head}\r\n`);
+      assert.match(s.head, DATE);
+      assert.equal(s.head.replace(DATE, ""), `${head}\r\n`);
       assert.equal(s.retry, "retry: 2000\n\n");
       const { total, sid, id, position } = s.welcome;
       assert.equal(s.welcomeText, `id: ${epoch}-${position}\nevent: welcome\n`
@@ -140,10 +83,159 @@ describe("sse", () => {
   test("a browser of another origin may read the stream", async () => {
     const origin = "http://elsewhere.example";
     await withStream("", { Origin: origin }, async (s) => {
-      assert.ok(s.head.startsWith(head));
+      assert.ok(s.head.replace(DATE, "").startsWith(head));
       assert.match(s.head, new RegExp(`^Access-Control-Allow-Origin: ${origin}\r$`, "m"));
+      assert.match(s.head, /^Access-Control-Allow-Credentials: true\r$/m);
       assert.match(s.head, /^Vary: Origin\r$/m);
     });
+  });
+
+  for (const [what, headers, version] of [
+    ["HTTP/1.0 that would keep the connection", { Connection: "keep-alive" }, "1.0"],
+    ["HTTP/1.0 without a Host", { Host: [] }, "1.0"],
+    ["HTTP/1.1 that wants it closed", { Connection: "close" }, "1.1"],
+    ["a client that takes gzip", { "Accept-Encoding": "gzip, br", TE: "chunked" }, "1.1"],
+    ["one that asks for something else", { Accept: "text/html;q=0.5" }, "1.1"],
+  ])
+    test(`${what} gets the same bytes`, async () => {
+      const s = await Stream.open(server, "", headers, version);
+      assert.equal(s.head.replace(DATE, ""), `${head}\r\n`);
+      assert.equal(s.retry, "retry: 2000\n\n");
+      s.close();
+    });
+
+  test("HEAD has a head and no body, and makes no session", async () => {
+    for (const version of ["1.1", "1.0"]) {
+      const response = await ask(server, `HEAD /sse?nsp=/head HTTP/${version}`);
+      assert.equal(response.status, 200);
+      assert.equal(response.headers["content-type"], "text/event-stream");
+      assert.ok(!("transfer-encoding" in response.headers));
+    }
+    await withStream("?nsp=/head", {}, async (s) => assert.equal(s.welcome.total, 1));
+  });
+
+  test("HEAD is refused what GET is refused", async () => {
+    for (const query of ["nsp=x", "room=", `room=${"x".repeat(256)}`])
+      for (const method of ["GET", "HEAD"])
+        assert.equal((await ask(server, `${method} /sse?${query} HTTP/1.1`)).status, 400);
+  });
+
+  // The event that publishing `data` comes to, with what differs put away.
+  const published = (data, query = "") => {
+    const room = freshRoom();
+    return withStream(`?room=${room}`, {}, async (s) => {
+      await server.publish(room, data, query);
+      const text = await s.next();
+      const position = /^id: .*-(\d+)$/m.exec(text)[1];
+      return text.replace(`"${room}"`, '"R"').replace(`${epoch}-${position}`, "E-P")
+        .replace(`"position":${position}}`, '"position":P}');
+    });
+  };
+
+  const event = (name, data) => `id: E-P\nevent: ${name}\n`
+    + `data: {"type":"message","room":"R","event":${JSON.stringify(name)},"data":${data},`
+    + '"seq":1,"position":P}';
+
+  for (const [what, end] of [["LF", "\n"], ["CR", "\r"], ["CR LF", "\r\n"]])
+    test(`each ${what} in data begins another data: line, byte for byte`, async () => {
+      const json = ["[1,", "", " 2", "]"];
+      assert.equal(await published(json.join(end)), event("message", json.join("\ndata: ")));
+    });
+
+  for (const text of ["\u2028", "\u2029", "\u0085", "\u007f", "\ufeff", "\\u000a", "\\r\\n",
+    "\\u0000", "id: 1", ": data:", "\ud83d\ude00"])
+    test(`${JSON.stringify(text)} in a string is no line's end, nor changed`, async () => {
+      assert.equal(await published(`"${text}"`), event("message", `"${text}"`));
+    });
+
+  test("a body that is no JSON is a string: its line ends are escaped", async () => {
+    assert.equal(await published("a\nid: 5\r\n\r\ndata: b"),
+      event("message", JSON.stringify("a\nid: 5\r\n\r\ndata: b")));
+  });
+
+  for (const name of [" leading", "a:b", ":a", "data: x", "\u2028", "\ud83d\ude00", "\u00e9"])
+    test(`an event named ${JSON.stringify(name)} is heard under this name`, async () => {
+      const query = `&event=${encodeURIComponent(name)}`;
+      assert.equal(await published("1", query), event(name, "1"));
+      const room = freshRoom();
+      const source = new EventSource(`${server.url}/sse?room=${room}`);
+      const heard = (what) => within(what, new Promise((resolve) =>
+        source.addEventListener(what, resolve, { once: true })));
+      const named = heard(name);
+      await heard("welcome");
+      await server.publish(room, "1", query);
+      assert.equal(JSON.parse((await named).data).event, name);
+      source.close();
+    });
+
+  for (const name of ["a\nb", "\r", "a\u0000", "\u001f", "\t", "", "x".repeat(256), "connect"])
+    test(`an event named ${JSON.stringify(name.slice(0, 9))} is refused`, async () => {
+      await withClients([Sse.open(server)], async (c) => {
+        await assert.rejects(c.publish("r", name, 1), Refused);
+      });
+      const response = await ask(server,
+        `POST /publish?room=r&event=${encodeURIComponent(name)} HTTP/1.1`, {}, "1");
+      assert.equal(response.status, 400);
+    });
+
+  // Texts whose answer is the same over a WebSocket, whatever it is.
+  const commands = [
+    { type: "join", id: 1, room: "answers" },
+    { type: "join", id: 18014398509481984, room: "answers" },
+    { type: "leave", id: "an id", room: "answers" },
+    { type: "leave", id: 1, room: "never joined" },
+    { type: "publish", id: 1, room: "answers", event: "", data: 1 },
+    { type: "publish", id: 1, room: "answers", event: "connect", data: 1 },
+    { type: "publish", id: 1, event: "e", data: 1 },
+    { type: "join", id: 1 }, { type: "join", id: 1, room: "a\n" }, { type: "join", room: 5 },
+    { type: "nonsense", id: 1 }, { type: 1 }, {}, { id: 1 },
+    { type: "resume", id: 1, epoch: "x", position: -1, rooms: [] },
+    { type: "resume", id: 1, epoch: "x", position: 0, rooms: ["", 1] },
+    { type: "chunk", id: 1, chunk: 0, total: 2, data: 5 },
+    { type: "chunk", id: 2, chunk: 3, total: 2, data: "" },
+    { type: "chunk", id: 3, chunk: 0, total: 1,
+      data: '{"type":"join","id":4,"room":"in a chunk"}' },
+    "", "[", "5", "null", "[]", "{}{}", '{"type":"join","id":1,"room":"r",}',
+    '{"type":"join","id":01}', '\ufeff{"type":"join","id":1,"room":"r"}',
+  ].map((one) => typeof one === "string" ? one : JSON.stringify(one));
+
+  test("POST answers what a WebSocket answers", async () => {
+    const frames = await Frames.open(server);
+    await withStream("", {}, async (s) => {
+      for (const text of commands) {
+        const { status, headers, body } = await ask(server,
+          `POST /sse/${s.welcome.sid} HTTP/1.1`, {}, text);
+        frames.send(OP.TEXT, text);
+        assert.equal(body, (await frames.next(OP.TEXT)).payload.toString(), text);
+        assert.equal(status, JSON.parse(body).type === "ack" ? 200 : 400, text);
+        assert.equal(headers["content-type"], "application/json");
+      }
+    });
+    frames.close();
+  });
+
+  test("204 has no body and no type, and 404 is for a sid that is nobody's", async () => {
+    const join = { type: "join", room: "r" };
+    const sid = await withStream("", {}, async (s) => {
+      const own = s.welcome.sid;
+      const quiet = await post(own, join);
+      assert.equal(quiet.status, 204);
+      assert.ok(!("content-type" in quiet.headers));
+      assert.ok(!("content-length" in quiet.headers));
+      for (const other of [s.welcome.id, `${own}x`, own.slice(1), `${own}/`, "", `${own}%20`]) {
+        const response = await post(other, join);
+        assert.equal(response.status, 404, other);
+        assert.ok(JSON.parse(response.body).error);
+      }
+      for (const method of ["GET", "PUT", "DELETE", "HEAD"]) {
+        const response = await ask(server, `${method} /sse/${own} HTTP/1.1`);
+        assert.equal(response.status, 405);
+        assert.match(response.headers.allow, /\bPOST\b/);
+      }
+      return own;
+    });
+    await until("the sid's end, with its stream", async () =>
+      (await post(sid, join)).status === 404);
   });
 
   for (const [what, query, status] of [
@@ -187,7 +279,7 @@ describe("sse", () => {
       });
     });
 
-  for (const id of ["a%0Ab", "a%0D", "x%FFy", "x".repeat(65), ""])
+  for (const id of ["a%0Ab", "a%0D", "x%FFy", "x".repeat(65)])
     test(`an id that we cannot have given, ${id.slice(0, 8)}, is told as a gap`, async () => {
       const room = freshRoom();
       await server.publish(room, "1");
@@ -197,6 +289,16 @@ describe("sse", () => {
         assert.equal((await s.nextObject()).seq, 2);
       });
     });
+
+  test("an empty id is none: no replay, no gap", async () => {
+    const room = freshRoom();
+    await server.publish(room, "1");
+    for (const [query, headers] of [["", { "Last-Event-ID": "" }], ["&lastEventId=", {}]])
+      await withStream(`?room=${room}${query}`, headers, async (s) => {
+        await server.publish(room, "2");
+        assert.equal((await s.nextObject()).data, 2);
+      });
+  });
 
   test("Last-Event-ID wins over lastEventId", async () => {
     const room = freshRoom();
@@ -302,7 +404,7 @@ describe("sse options", () => {
     await withServer(["--ping-interval", "100"], async (server) => {
       const s = await Stream.open(server);
       for (let i = 0; i < 3; i++)
-        assert.match(await s.next(), /^:[^\n]*$/);
+        assert.equal(await s.next(), ":");
       s.close();
     });
   });
@@ -346,6 +448,29 @@ describe("sse options", () => {
       assert.deepEqual(await s.nextObject(), { type: "gap", room: "a", from: 2, to: 7 });
       for (let i = 8; i <= 10; i++)
         assert.equal((await s.nextObject()).seq, i);
+      s.close();
+    });
+  });
+
+  test("the gaps of more rooms than the queue has places for are all told", async () => {
+    await withServer(["--queue-messages", "16"], async (server) => {
+      const rooms = Array.from({ length: 100 }, (_, i) => `r${i}`);
+      const query = rooms.map((room) => `room=${room}`).join("&");
+      const s = await Stream.open(server, `?${query}`, { "Last-Event-ID": "another-1" });
+      for (const room of rooms)
+        assert.match(await s.next(), new RegExp(`"type":"gap","room":"${room}"`));
+      await server.publish("r99", "1");
+      assert.match(await s.next(), /"data":1,/);
+      s.close();
+    });
+  });
+
+  test("too many rooms are told to one that comes back, too", async () => {
+    await withServer(["--max-rooms", "2"], async (server) => {
+      const s = await Stream.open(server, "?room=a&room=b&room=c",
+        { "Last-Event-ID": "another-1" });
+      assert.equal(await s.next(),
+        'data: {"type":"error","payload":"the limit of rooms is reached"}');
       s.close();
     });
   });

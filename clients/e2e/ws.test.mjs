@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// RFC 6455 by hand: handshake, frames, close codes.
+// The raw dialect over WebSocket, and the options of both. What is wrong with
+// handshakes and frames is handshake.test.mjs and rfc6455.test.mjs.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import WebSocket from "ws";
 import { freshRoom, withClients } from "./lib/clients.mjs";
-import { closeFrame, frame, Frames, handshake, OP } from "./lib/frames.mjs";
+import { frame, Frames, OP } from "./lib/frames.mjs";
 import { once, until } from "./lib/inbox.mjs";
-import { ask } from "./lib/raw.mjs";
 import { Server, withServer } from "./lib/server.mjs";
 import { Ws } from "./lib/ws.mjs";
 
@@ -31,89 +31,6 @@ describe("ws", () => {
     }
   }
 
-  for (const [what, changes, status] of [
-    ["without Upgrade", { Upgrade: undefined }, 400],
-    ["with another Upgrade", { Upgrade: "h2c" }, 400],
-    ["without Connection", { Connection: undefined }, 400],
-    ["with Connection: keep-alive", { Connection: "keep-alive" }, 400],
-    ["without a key", { "Sec-WebSocket-Key": undefined }, 400],
-    ["with an empty key", { "Sec-WebSocket-Key": "" }, 400],
-    ["with a key of 15 bytes", { "Sec-WebSocket-Key": Buffer.alloc(15).toString("base64") }, 400],
-    ["with a key of 17 bytes", { "Sec-WebSocket-Key": Buffer.alloc(17).toString("base64") }, 400],
-    ["with a key that is not base64", { "Sec-WebSocket-Key": "!!!!!!!!!!!!!!!!!!!!!!==" }, 400],
-    ["without a version", { "Sec-WebSocket-Version": undefined }, 426],
-    ["with version 8", { "Sec-WebSocket-Version": "8" }, 426],
-  ])
-    test(`a handshake ${what} is ${status}`, async () => {
-      const response = await ask(server, "GET /ws HTTP/1.1", handshake(changes));
-      assert.equal(response.status, status, response.body);
-      assert.ok(JSON.parse(response.body).error);
-      if (status === 426)
-        assert.equal(response.headers["sec-websocket-version"], "13");
-    });
-
-  test("a handshake over HTTP/1.0 is 400", async () => {
-    assert.equal((await ask(server, "GET /ws HTTP/1.0", handshake())).status, 400);
-  });
-
-  for (const method of ["POST", "PUT"])
-    test(`a handshake by ${method} is 405`, async () => {
-      const response = await ask(server, `${method} /ws HTTP/1.1`, handshake());
-      assert.equal(response.status, 405);
-      assert.match(response.headers.allow, /GET/);
-    });
-
-  for (const [what, query] of [
-    ["a room that is too long", `room=${"x".repeat(256)}`],
-    ["an empty room", "room="],
-    ["a control character", "room=a%07"],
-    ["a namespace without its slash", "nsp=chat"],
-  ])
-    test(`a handshake with ${what} is 400`, async () => {
-      const response = await ask(server, `GET /ws?${query} HTTP/1.1`, handshake());
-      assert.equal(response.status, 400);
-      assert.ok(JSON.parse(response.body).error);
-    });
-
-  test("the namespace /private is 403", async () => {
-    const response = await ask(server, "GET /ws?nsp=/private HTTP/1.1", handshake());
-    assert.equal(response.status, 403);
-    assert.equal(response.body, '{"error":"unauthorized"}');
-  });
-
-  test("names of headers and tokens have no case", async () => {
-    const response = await ask(server, "GET /ws HTTP/1.1", {
-      upgrade: "WebSocket", connection: "keep-alive, UPGRADE",
-      "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "SEC-WEBSOCKET-VERSION": "13",
-    });
-    assert.equal(response.status, 101);
-    assert.equal(response.headers["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-  });
-
-  for (const [offered, chosen] of [
-    [undefined, undefined], ["pushmark.v1", "pushmark.v1"],
-    ["other, pushmark.v1", "pushmark.v1"], ["other", undefined],
-  ])
-    test(`subprotocol offered: ${offered}, chosen: ${chosen}`, async () => {
-      const response = await ask(server, "GET /ws HTTP/1.1",
-        handshake({ "Sec-WebSocket-Protocol": offered }));
-      assert.equal(response.status, 101);
-      assert.equal(response.headers["sec-websocket-protocol"], chosen);
-    });
-
-  test("permessage-deflate is off by default", async () => {
-    const response = await ask(server, "GET /ws HTTP/1.1",
-      handshake({ "Sec-WebSocket-Extensions": "permessage-deflate" }));
-    assert.equal(response.status, 101);
-    assert.equal(response.headers["sec-websocket-extensions"], undefined);
-  });
-
-  test("frames that come with the handshake are heard", async () => {
-    const room = freshRoom();
-    await withFrames(async (f) => assert.deepEqual(await f.nextObject(), acked(room)),
-      "/ws", frame(OP.TEXT, join(room)));
-  });
-
   test("rooms in the URL are joined", async () => {
     const [a, b] = [freshRoom(), freshRoom()];
     await withFrames(async (f) => {
@@ -133,17 +50,6 @@ describe("ws", () => {
       f.send(OP.CONTINUE, text.slice(5, 9), { fin: false });
       f.send(OP.CONTINUE, text.slice(9));
       assert.equal((await f.next(OP.PONG)).payload.toString(), "in between");
-      assert.deepEqual(await f.nextObject(), acked(room));
-    });
-  });
-
-  test("a frame may come one byte at a time", async () => {
-    const room = freshRoom();
-    await withFrames(async (f) => {
-      for (const byte of frame(OP.TEXT, join(room))) {
-        f.raw.send(Buffer.from([byte]));
-        await new Promise(setImmediate);
-      }
       assert.deepEqual(await f.nextObject(), acked(room));
     });
   });
@@ -169,26 +75,6 @@ describe("ws", () => {
     });
   });
 
-  for (const size of [0, 1, 125])
-    test(`a ping of ${size} bytes gets its pong`, async () => {
-      await withFrames(async (f) => {
-        const payload = Buffer.alloc(size, 0xff);
-        f.send(OP.PING, payload);
-        const pong = await f.next(OP.PONG);
-        assert.deepEqual(pong.payload, payload);
-        assert.deepEqual([pong.fin, pong.rsv], [true, 0]);
-      });
-    });
-
-  test("an unasked pong is ignored", async () => {
-    const room = freshRoom();
-    await withFrames(async (f) => {
-      f.send(OP.PONG, "unasked");
-      f.send(OP.TEXT, join(room));
-      assert.deepEqual(await f.nextObject(), acked(room));
-    });
-  });
-
   for (const size of [100, 125, 126, 127, 65535, 65536, 100000])
     test(`a message of ${size} bytes passes both ways`, async () => {
       const room = freshRoom();
@@ -198,90 +84,6 @@ describe("ws", () => {
         assert.deepEqual(await f.nextMessage(OP.BINARY), bytes);
       }, `/ws?room=${room}`);
     });
-
-  for (const [code, reason] of [[1000, ""], [1000, "bye"], [1001, "é"], [1011, ""], [1012, ""],
-    [1013, ""], [1014, ""], [3000, "x".repeat(123)], [4999, ""]])
-    test(`close ${code} ${reason.slice(0, 5)} is echoed`, async () => {
-      await withFrames(async (f) => {
-        f.raw.send(closeFrame(code, reason));
-        assert.equal(await f.closed(), code);
-      });
-    });
-
-  test("close without a code is answered", async () => {
-    await withFrames(async (f) => {
-      f.send(OP.CLOSE);
-      assert.ok([null, 1000].includes(await f.closed()));
-    });
-  });
-
-  test("nothing behind a close frame is heard", async () => {
-    const room = freshRoom();
-    await withFrames(async (f) => {
-      f.raw.send(Buffer.concat([closeFrame(1000), frame(OP.TEXT, join(room))]));
-      assert.equal(await f.closed(), 1000);
-    });
-  });
-
-  const invalid = Buffer.from([0x61, 0xff]);
-  const surrogate = Buffer.from([0xed, 0xa0, 0x80]);
-  for (const [what, code, ...frames] of [
-    ["an unmasked frame", 1002, [OP.TEXT, "{}", { masked: false }]],
-    ["an unmasked ping", 1002, [OP.PING, "", { masked: false }]],
-    ["RSV1", 1002, [OP.TEXT, "{}", { rsv: 4 }]],
-    ["RSV2", 1002, [OP.TEXT, "{}", { rsv: 2 }]],
-    ["RSV3", 1002, [OP.BINARY, "{}", { rsv: 1 }]],
-    ["RSV1 on a ping", 1002, [OP.PING, "", { rsv: 4 }]],
-    ["the reserved opcode 3", 1002, [3, "x"]],
-    ["the reserved opcode 11", 1002, [11, "x"]],
-    ["a fragmented ping", 1002, [OP.PING, "x", { fin: false }]],
-    ["a ping of 126 bytes", 1002, [OP.PING, "x".repeat(126)]],
-    ["a close frame of 126 bytes", 1002, [OP.CLOSE, "x".repeat(126)]],
-    ["a continuation of nothing", 1002, [OP.CONTINUE, "x"]],
-    ["a message within a message", 1002, [OP.TEXT, "a", { fin: false }], [OP.TEXT, "b"]],
-    ["a close frame of one byte", 1002, [OP.CLOSE, Buffer.from([3])]],
-    ["close code 0", 1002, [OP.CLOSE, Buffer.from([0, 0])]],
-    ["close code 999", 1002, [OP.CLOSE, Buffer.from([3, 231])]],
-    ["close code 1004", 1002, [OP.CLOSE, Buffer.from([3, 236])]],
-    ["close code 1005", 1002, [OP.CLOSE, Buffer.from([3, 237])]],
-    ["close code 1006", 1002, [OP.CLOSE, Buffer.from([3, 238])]],
-    ["close code 1016", 1002, [OP.CLOSE, Buffer.from([3, 248])]],
-    ["close code 2999", 1002, [OP.CLOSE, Buffer.from([11, 183])]],
-    ["close code 5000", 1002, [OP.CLOSE, Buffer.from([19, 136])]],
-    ["a close reason that is not UTF-8", 1007, [OP.CLOSE, Buffer.from([3, 232, 0xff])]],
-    ["text that is not UTF-8", 1007, [OP.TEXT, invalid]],
-    ["a surrogate in text", 1007, [OP.TEXT, surrogate]],
-    ["an overlong character", 1007, [OP.TEXT, Buffer.from([0xc0, 0xaf])]],
-    ["a character that is cut by the end", 1007, [OP.TEXT, Buffer.from([0xc3])]],
-    ["bad UTF-8 in a second fragment", 1007, [OP.TEXT, "a", { fin: false }],
-      [OP.CONTINUE, invalid]],
-    ["bad UTF-8 before the last fragment", 1007, [OP.TEXT, invalid, { fin: false }]],
-    ["a message that is too big", 1009, [OP.TEXT, "x".repeat(1000001)]],
-    ["a header that claims a huge message", 1009, [OP.BINARY, "x", { length: 2 ** 31 }]],
-    ["fragments that are too big together", 1009,
-      [OP.BINARY, Buffer.alloc(600000), { fin: false }], [OP.CONTINUE, Buffer.alloc(600000)]],
-  ])
-    test(`${what} closes with ${code}`, async () => {
-      await withFrames(async (f) => {
-        for (const one of frames)
-          f.send(...one);
-        assert.equal(await f.closed(), code);
-      });
-    });
-
-  test("a length of 64 bits whose first is set closes with 1002", async () => {
-    await withFrames(async (f) => {
-      f.raw.send(Buffer.from([0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]));
-      assert.equal(await f.closed(), 1002);
-    });
-  });
-
-  test("a length in more bytes than it needs closes with 1002", async () => {
-    await withFrames(async (f) => {
-      f.raw.send(Buffer.from([0x82, 0xfe, 0, 1, 0, 0, 0, 0, 0x61]));
-      assert.equal(await f.closed(), 1002);
-    });
-  });
 
   test("a lone surrogate in JSON passes as it was written", async () => {
     const room = freshRoom();
@@ -299,6 +101,184 @@ describe("ws", () => {
       const c = await Ws.open(server, { nsp });
       await c.close();
       return c.total === 1;
+    });
+  });
+});
+
+// The text of an object, cut into `total` chunks of the id `id`.
+function chunks(text, total, id = "big") {
+  const size = Math.ceil(text.length / total);
+  return Array.from({ length: total }, (_, chunk) => ({
+    type: "chunk", id, chunk, total, data: text.slice(chunk * size, (chunk + 1) * size),
+  }));
+}
+
+describe("chunks over ws", () => {
+  let server;
+
+  before(async () => {
+    server = await Server.start(["--max-chunked", "3000000"]);
+  });
+  after(() => server.stop());
+
+  const large = (room, id, size) => JSON.stringify({
+    type: "publish", id, room, event: "e", data: "κόσμε 😀\n\"x\" ".repeat(size / 20) });
+
+  // Sends objects; what is answered comes as objects.
+  async function withDialect(body) {
+    const room = freshRoom();
+    const f = await Frames.open(server, `/ws?room=${room}`);
+    f.object = (object) => f.send(OP.TEXT, JSON.stringify(object));
+    f.answer = async () => {
+      for (;;) {
+        const object = JSON.parse(await f.nextMessage(OP.TEXT));
+        if (object.type !== "message")
+          return object;
+        f.message = object;
+      }
+    };
+    try {
+      return await body(f, room);
+    } finally {
+      f.close();
+    }
+  }
+
+  for (const [size, total] of [[100, 1], [100, 7], [100, 150], [2000000, 20], [2000000, 3]])
+    test(`an object of ${size} characters in ${total}`, async () => {
+      await withDialect(async (f, room) => {
+        const text = large(room, 7, size);
+        for (const one of chunks(text, total))
+          f.object(one);
+        assert.deepEqual(await f.answer(), { type: "ack", id: 7, data: { seq: 1 } });
+        f.object({ type: "leave", id: 8, room });
+        assert.equal((await f.answer()).id, 8); // the message came before
+        assert.equal(f.message.data, JSON.parse(text).data);
+      });
+    });
+
+  test("other objects and pings come between", async () => {
+    await withDialect(async (f, room) => {
+      for (const [i, one] of chunks(large(room, "whole", 5000), 5).entries()) {
+        f.object(one);
+        f.object({ type: "join", id: i, room: `${room}-${i}` });
+        f.send(OP.PING, String(i));
+      }
+      const seen = [];
+      while (seen.length < 11) {
+        const { opcode, payload } = await f.next();
+        const object = opcode === OP.TEXT ? JSON.parse(payload) : {};
+        if (object.type !== "message")
+          seen.push(opcode === OP.PONG ? "pong" : object.id);
+      }
+      assert.deepEqual(seen.filter((s) => s !== "pong"), [0, 1, 2, 3, "whole", 4]);
+    });
+  });
+
+  test("an object without an id is carried out and not acked", async () => {
+    await withDialect(async (f, room) => {
+      const text = JSON.stringify({ type: "publish", room, event: "e", data: 1 });
+      for (const one of chunks(text, 3))
+        f.object(one);
+      assert.equal((await f.nextObject()).data, 1);
+    });
+  });
+
+  test("several objects one after the other", async () => {
+    await withDialect(async (f, room) => {
+      for (let i = 0; i < 5; i++)
+        for (const one of chunks(large(room, i, 1000), 4, i))
+          f.object(one);
+      for (let i = 0; i < 5; i++)
+        assert.deepEqual(await f.answer(), { type: "ack", id: i, data: { seq: i + 1 } });
+    });
+  });
+
+  const piece = (changes) => ({ type: "chunk", id: 1, chunk: 0, total: 2, data: "{", ...changes });
+  for (const [what, ...objects] of [
+    ["a first one that is not 0", piece({ chunk: 1 })],
+    ["a gap", piece({ total: 3 }), piece({ total: 3, chunk: 2 })],
+    ["one twice", piece({ total: 3 }), piece({ total: 3 })],
+    ["another total", piece({ total: 3 }), piece({ total: 4, chunk: 1 })],
+    ["another id", piece(), piece({ id: 2, chunk: 1 })],
+    ["an index beyond the total", piece({ chunk: 2 })],
+    ["a total of 0", piece({ total: 0 })],
+    ["a negative index", piece({ chunk: -1 })],
+    ["a fractional index", piece({ chunk: 0.5 })],
+    ["an index that is text", piece({ chunk: "0" })],
+    ["no total", piece({ total: undefined })],
+    ["no data", piece({ data: undefined })],
+    ["data that are no string", piece({ data: {} })],
+    ["no id", piece({ id: undefined })],
+    ["no object together", piece({ total: 1, data: "[1]" })],
+    ["no JSON together", piece({ total: 1, data: "{nonsense" })],
+    ["a chunk together", piece({ total: 1, data: JSON.stringify(piece()) })],
+  ])
+    test(`${what} is told, and the next object passes`, async () => {
+      await withDialect(async (f, room) => {
+        for (const one of objects)
+          f.object(one);
+        const answer = await f.answer();
+        assert.equal(answer.type, "error", JSON.stringify(answer));
+        assert.equal(typeof answer.payload, "string");
+        for (const one of chunks(large(room, 9, 500), 2, "next"))
+          f.object(one);
+        assert.deepEqual(await f.answer(), { type: "ack", id: 9, data: { seq: 1 } });
+      });
+    });
+
+  test("an object beyond --max-chunked is given up", async () => {
+    await withDialect(async (f, room) => {
+      const all = chunks(large(room, 1, 4000000), 40);
+      for (const one of all)
+        f.object(one);
+      const answer = await f.answer();
+      assert.equal(answer.type, "error");
+      assert.match(answer.payload, /too large/);
+      f.object({ type: "join", id: "last", room });
+      while ((await f.answer()).id !== "last")
+        continue;
+    });
+  });
+
+  test("a connection that ends within an object leaves nothing", async () => {
+    await withDialect(async (f, room) => {
+      f.object(chunks(large(room, 1, 100000), 4)[0]);
+      f.close();
+      await until("the session's end", async () => (await server.stats()).sessions === 0);
+    });
+  });
+});
+
+describe("fragments of the server", () => {
+  test("pings and pongs go between the frames of a large message", async () => {
+    await withServer(["--fragment", "4096", "--ping-interval", "200", "--ping-timeout", "10000",
+      "--max-payload", "8000000", "--queue-bytes", "33554432"], async (server) => {
+      const f = await Frames.open(server, "/ws?room=a");
+      f.raw.socket.pause();
+      const data = "x".repeat(7000000);
+      await server.publish("a", JSON.stringify(data));
+      f.send(OP.PING, "mine");
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      f.raw.socket.resume();
+      const parts = [];
+      const controls = [];
+      for (let fin = false; !fin;) {
+        const one = await f.next();
+        if (one.opcode > 7) {
+          controls.push(one.opcode);
+          assert.ok(one.opcode === OP.PING || parts.length > 0, "it was under way");
+          continue;
+        }
+        assert.ok(one.payload.length <= 4096);
+        assert.equal(one.opcode, parts.length === 0 ? OP.TEXT : OP.CONTINUE);
+        parts.push(one.payload);
+        fin = one.fin;
+      }
+      assert.equal(JSON.parse(Buffer.concat(parts)).data, data);
+      assert.equal(controls.filter((opcode) => opcode === OP.PONG).length, 1);
+      assert.ok(controls.includes(OP.PING), "the server asked, too");
+      f.close();
     });
   });
 });

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Every client of the contract suite.
 
-import { Longpoll } from "./longpoll.mjs";
+import { Longpoll, LongpollUpgrade } from "./longpoll.mjs";
 import { Sse } from "./sse.mjs";
 import { TerminalLongpoll, TerminalSse, TerminalWs } from "./terminal.mjs";
 import { Ws } from "./ws.mjs";
 
-// Those that can do everything, one for each backend.
-export const backends = [Ws, Sse, Longpoll];
+// Those that can do everything, for each backend.
+export const backends = [Ws, Sse, Longpoll, LongpollUpgrade];
 export const terminals = [TerminalWs, TerminalSse, TerminalLongpoll];
 export const clients = [...backends, ...terminals];
 

@@ -27,7 +27,10 @@ export function frame(opcode, payload = "", { fin = true, rsv = 0, masked = true
   if (!masked)
     return Buffer.concat([Buffer.from(head), body]);
   const key = randomBytes(4);
-  return Buffer.concat([Buffer.from(head), key, body.map((byte, i) => byte ^ key[i & 3])]);
+  const hidden = Buffer.from(body);
+  for (let i = 0; i < hidden.length; i++)
+    hidden[i] ^= key[i & 3];
+  return Buffer.concat([Buffer.from(head), key, hidden]);
 }
 
 export function closeFrame(code, reason = "") {
@@ -50,9 +53,12 @@ export function handshake(changes = {}) {
 
 // A connection behind its handshake, whose frames are read one by one.
 export class Frames {
-  static async open(server, target = "/ws", ahead = "") {
+  // `ahead` is sent with the handshake; `greeted`: a welcome comes first, as
+  // from every app but echo.
+  static async open(server, target = "/ws", ahead = "",
+    { headers: more, greeted = true } = {}) {
     const f = new Frames();
-    const headers = handshake();
+    const headers = handshake(more);
     f.raw = await Raw.connect(server);
     f.raw.socket.setNoDelay(true);
     f.raw.request(`GET ${target} HTTP/1.1`, headers);
@@ -60,8 +66,11 @@ export class Frames {
       f.raw.send(ahead);
     const response = await f.raw.readHead();
     assert.equal(response.status, 101, response.head);
+    f.response = response;
     assert.equal(response.headers["sec-websocket-accept"], createHash("sha1")
       .update(headers["Sec-WebSocket-Key"] + GUID).digest("base64"));
+    if (!greeted)
+      return f;
     f.welcome = JSON.parse((await f.next(OP.TEXT)).payload);
     assert.equal(f.welcome.type, "welcome");
     return f;
@@ -101,11 +110,17 @@ export class Frames {
     return JSON.parse((await this.next(OP.TEXT)).payload);
   }
 
-  // The close frame's code, and then the end.
-  async closed() {
-    const { payload } = await this.next(OP.CLOSE);
+  // The close frame's code (null: none), its reason, and then the end.
+  async closedWith() {
+    const { fin, rsv, payload } = await this.next(OP.CLOSE);
+    assert.deepEqual([fin, rsv], [true, 0]);
     assert.equal((await this.raw.readAll()).length, 0, "bytes behind the close frame");
-    return payload.length === 0 ? null : payload.readUInt16BE();
+    return payload.length === 0 ? { code: null, reason: "" }
+      : { code: payload.readUInt16BE(), reason: payload.toString("utf8", 2) };
+  }
+
+  async closed() {
+    return (await this.closedWith()).code;
   }
 
   close() {

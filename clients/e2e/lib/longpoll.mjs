@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The relay's events over `socket.io-client` with polling only.
+// The relay's events over `socket.io-client`, with polling only or upgraded.
 
 import { io } from "socket.io-client";
 import { within } from "./inbox.mjs";
@@ -9,22 +9,27 @@ import { elementText } from "./text.mjs";
 export class Longpoll extends Peer {
   static protocol = "longpoll";
   static label = "longpoll";
+  static transports = ["polling"];
 
   #texts = []; // of the events that socket.io-client has not emitted yet
 
   static async open(server, { nsp = "/", rooms = [], auth } = {}) {
-    const peer = new Longpoll("longpoll");
+    const peer = new this(this.label);
     peer.nsp = nsp;
     peer.socket = io(server.url + nsp, {
-      transports: ["polling"], forceNew: true, reconnection: false, auth,
+      transports: this.transports, forceNew: true, reconnection: false, auth,
     });
-    peer.socket.io.engine.on("packet", (packet) => peer.#keepText(packet));
+    const { engine } = peer.socket.io;
+    engine.on("packet", (packet) => peer.#keepText(packet));
+    const upgraded = new Promise((resolve) => engine.once("upgrade", resolve));
     peer.socket.onAny((event, ...args) => peer.#receive(event, args));
     peer.socket.on("disconnect", (reason) => peer.ended(reason));
     await within("the connection", new Promise((resolve, reject) => {
       peer.socket.once("connect", resolve);
       peer.socket.once("connect_error", reject);
     }));
+    if (this.transports.length > 1)
+      await within("the upgrade", upgraded);
     peer.id = peer.socket.id;
     for (const room of rooms)
       await peer.join(room);
@@ -49,13 +54,20 @@ export class Longpoll extends Peer {
 
   // Resolves with the acknowledgement's one argument.
   async emit(...args) {
-    const answer = await within(`the ack of ${args[0]}`, new Promise((resolve) =>
-      this.socket.emit(...args, (...values) => resolve(values))));
+    const answer = await within(`the ack of ${args[0]}`, new Promise((resolve, reject) => {
+      this.socket.once("disconnect", (reason) => reject(new Error(reason)));
+      this.socket.emit(...args, (...values) => resolve(values));
+    }));
     if (answer.length !== 1)
       throw new Error(`an ack of ${answer.length} arguments`);
     if (answer[0]?.error !== undefined)
       throw new Refused({ text: answer[0].error, object: answer[0] });
     return answer[0];
+  }
+
+  answers(event, answer) {
+    this.socket.off(event);
+    this.socket.on(event, (data, info, callback) => callback?.(answer(data)));
   }
 
   join(room) {
@@ -85,4 +97,9 @@ export class Longpoll extends Peer {
   async close() {
     this.socket.disconnect();
   }
+}
+
+export class LongpollUpgrade extends Longpoll {
+  static label = "longpoll+upgrade";
+  static transports = ["polling", "websocket"];
 }

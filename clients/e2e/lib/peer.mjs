@@ -5,6 +5,7 @@
 //   await c.join("a");                         the ack's data, or throws Refused
 //   await c.publish("a", "event", data, opts);
 //   const m = await c.next();                  {room, event, data, dataText, from, seq}
+//   c.answers("event", (data) => answer);      from now on, when asked
 //   await c.close();
 
 import { Inbox, within } from "./inbox.mjs";
@@ -48,6 +49,7 @@ export function messageOf(object, text) {
 export class RawPeer extends Peer {
   #ids = 0;
   #waiting = new Map();
+  #answers = new Map();
 
   constructor(name) {
     super(name);
@@ -70,6 +72,17 @@ export class RawPeer extends Peer {
     return this.command({ type: "publish", room, event, data, ...options });
   }
 
+  ended(why) {
+    super.ended(why);
+    for (const { reject } of this.#waiting.values())
+      reject(new Error(why));
+    this.#waiting.clear();
+  }
+
+  answers(event, answer) {
+    this.#answers.set(event, answer);
+  }
+
   // Publishes JSON text as it is.
   publishText(room, event, dataText) {
     const head = JSON.stringify({ type: "publish", id: ++this.#ids, room, event });
@@ -78,14 +91,19 @@ export class RawPeer extends Peer {
 
   command(object) {
     const id = ++this.#ids;
-    return this.request(id, JSON.stringify({ id, ...object }));
+    return this.request(id, JSON.stringify({ id, ...object }),
+      object.ackTimeout !== undefined);
   }
 
-  // Sends text that carries `id` and resolves with the ack's data.
-  request(id, text) {
+  // Sends text that carries `id` and resolves with the ack's data. Whose
+  // answer waits for others' is not to keep them from coming.
+  request(id, text, waits = false) {
     const answer = new Promise((resolve, reject) =>
       this.#waiting.set(id, { resolve, reject }));
-    this.send(text);
+    if (waits)
+      this.sendNow(text);
+    else
+      this.send(text);
     return within(`the answer to ${text.slice(0, 200)}`, answer);
   }
 
@@ -104,6 +122,7 @@ export class RawPeer extends Peer {
         break;
       case "message":
         this.messages.push(messageOf(object, text));
+        this.#asked(object);
         break;
       case "gap":
         this.gaps.push(object);
@@ -115,6 +134,17 @@ export class RawPeer extends Peer {
       default:
         throw new Error(`unexpected object: ${text}`);
     }
+  }
+
+  #asked({ event, data, ack }) {
+    const answer = this.#answers.get(event);
+    if (ack !== undefined && answer)
+      this.sendNow(JSON.stringify({ type: "ack", id: ack, data: answer(data) }));
+  }
+
+  // Sends without waiting for what was sent before to be answered.
+  sendNow(text) {
+    this.send(text);
   }
 
   #answered(object) {

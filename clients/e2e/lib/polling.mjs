@@ -9,15 +9,16 @@ const SEPARATOR = "\x1e";
 export class Polling {
   #packets = [];
 
-  static async open(server, query = "") {
+  static async open(server, query = "", path = "/socket.io/") {
     const p = new Polling();
     p.server = server;
+    p.path = path;
     p.handshake = await ask(server,
-      `GET /socket.io/?EIO=4&transport=polling${query} HTTP/1.1`);
+      `GET ${path}?EIO=4&transport=polling${query} HTTP/1.1`);
     assert.equal(p.handshake.status, 200, p.handshake.body);
     assert.equal(p.handshake.body[0], "0");
     Object.assign(p, JSON.parse(p.handshake.body.slice(1)));
-    p.target = `/socket.io/?EIO=4&transport=polling&sid=${p.sid}`;
+    p.target = `${path}?EIO=4&transport=polling&sid=${p.sid}`;
     return p;
   }
 

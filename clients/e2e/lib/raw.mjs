@@ -5,7 +5,8 @@ import net from "node:net";
 import { within } from "./inbox.mjs";
 
 export class Raw {
-  #bytes = Buffer.alloc(0);
+  #pieces = []; // joined when they are looked at, since they may be many
+  #size = 0;
   #wake = () => {};
   ended = false; // the peer will send no more
   reset = false;
@@ -16,7 +17,8 @@ export class Raw {
       host: server.host, port: server.port, allowHalfOpen: true,
     });
     raw.socket.on("data", (data) => {
-      raw.#bytes = Buffer.concat([raw.#bytes, data]);
+      raw.#pieces.push(data);
+      raw.#size += data.length;
       raw.#wake();
     });
     raw.socket.on("end", () => {
@@ -34,8 +36,25 @@ export class Raw {
     return raw;
   }
 
+  get #bytes() {
+    if (this.#pieces.length !== 1)
+      this.#pieces = [Buffer.concat(this.#pieces)];
+    return this.#pieces[0];
+  }
+
+  set #bytes(bytes) {
+    this.#pieces = [bytes];
+    this.#size = bytes.length;
+  }
+
   send(bytes) {
     this.socket.write(bytes);
+  }
+
+  // Each piece in a write of its own, which the kernel has taken up.
+  async sendPieces(pieces) {
+    for (const piece of pieces)
+      await new Promise((resolve) => this.socket.write(piece, resolve));
   }
 
   // Head of a request, with what is needed in any.
@@ -50,11 +69,12 @@ export class Raw {
     ]));
   }
 
-  // Waits until `take(bytes)` answers something, or the peer's end.
-  async #until(what, take) {
+  // Waits for `least` bytes, of which `take(bytes)` answers something, or the
+  // peer's end.
+  async #until(what, take, least = 0) {
     return within(what, (async () => {
       for (;;) {
-        const value = take(this.#bytes);
+        const value = this.#size < least ? undefined : take(this.#bytes);
         if (value !== undefined)
           return value;
         if (this.ended)
@@ -67,11 +87,9 @@ export class Raw {
 
   read(n) {
     return this.#until(`${n} bytes`, (bytes) => {
-      if (bytes.length < n)
-        return undefined;
       this.#bytes = bytes.subarray(n);
       return bytes.subarray(0, n);
-    });
+    }, n);
   }
 
   // Up to and with `mark`, as text.
@@ -110,11 +128,25 @@ export class Raw {
     return { status: Number(match[2]), reason: match[3], headers, head };
   }
 
+  async #readChunks() {
+    const parts = [];
+    for (;;) {
+      const size = parseInt(await this.readTo("\r\n"), 16);
+      parts.push(await this.read(size));
+      await this.readTo("\r\n");
+      if (size === 0)
+        return Buffer.concat(parts).toString();
+    }
+  }
+
   // A response that says its length; `bodyless` for HEAD.
   async readResponse(bodyless = false) {
     const response = await this.readHead();
     const length = Number(response.headers["content-length"] ?? 0);
-    response.body = bodyless ? "" : (await this.read(length)).toString();
+    if (response.headers["transfer-encoding"] === "chunked" && !bodyless)
+      response.body = await this.#readChunks();
+    else
+      response.body = bodyless ? "" : (await this.read(length)).toString();
     return response;
   }
 

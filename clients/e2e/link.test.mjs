@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: MIT
+// `pushmark link`: the relay's delay and faults seen from both ends, and the
+// link of packets with real loss. Times are bounded from below only.
+
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import net from "node:net";
+import { networkInterfaces } from "node:os";
+import { describe, test } from "node:test";
+import { io } from "socket.io-client";
+import WebSocket from "ws";
+import { once, until, within } from "./lib/inbox.mjs";
+import { noLink } from "./lib/link.mjs";
+import { program, run, start, withServer } from "./lib/server.mjs";
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// A TCP server that remembers its connections, and hands each to `serve`.
+class Far {
+  sockets = [];
+
+  static async start(serve = (socket) => socket.pipe(socket), host = "127.0.0.1") {
+    const far = new Far();
+    far.listener = net.createServer({ allowHalfOpen: true }, (socket) => {
+      watch(socket);
+      far.sockets.push(socket);
+      serve(socket);
+    });
+    await new Promise((resolve) => far.listener.listen(0, host, resolve).unref());
+    far.port = far.listener.address().port;
+    return far;
+  }
+
+  close() {
+    this.listener.close();
+    for (const socket of this.sockets)
+      socket.destroy();
+  }
+}
+
+// Remembers what the socket is told of its connection's end.
+function watch(socket) {
+  socket.told = "";
+  socket.on("error", (error) => (socket.told = error.code));
+  socket.on("end", () => (socket.told ||= "end"));
+  socket.on("close", () => (socket.told ||= "closed"));
+  return socket;
+}
+
+// Runs `body` with a relay to `port`; resolves to its statistics.
+async function withRelay(port, options, body) {
+  const relay = start(program("pushmark"),
+    ["link", "--listen", ":0", "--to", `:${port}`, "--json", ...options]);
+  const line = () => /^listening on (http:\/\/127\.0\.0\.1:(\d+))\n/.exec(relay.stdout);
+  const sockets = [];
+  try {
+    const [, url, relayPort] = await until("the relay's first line", line);
+    await body({
+      url,
+      async connect() {
+        const socket = watch(net.connect({ port: relayPort, allowHalfOpen: true }));
+        sockets.push(socket);
+        await once(socket, "connect");
+        return socket;
+      },
+    });
+  } finally {
+    relay.child.kill("SIGTERM");
+    for (const socket of sockets)
+      socket.destroy();
+  }
+  const end = await within("the relay's end", relay.closed);
+  assert.deepEqual([end.code, end.stderr], [0, ""]);
+  return JSON.parse(end.stdout.split("\n")[1]);
+}
+
+async function withFar(options, body, serve) {
+  const far = await Far.start(serve);
+  try {
+    return await withRelay(far.port, options, (relay) => body(relay, far));
+  } finally {
+    far.close();
+  }
+}
+
+async function echo(socket, bytes) {
+  const parts = [];
+  let length = 0;
+  socket.on("data", (part) => {
+    parts.push(part);
+    length += part.length;
+  });
+  socket.write(bytes);
+  await until("the echo", () => length >= bytes.length || socket.told);
+  socket.removeAllListeners("data");
+  assert.ok(Buffer.concat(parts).equals(bytes), `${length} of ${bytes.length}: ${socket.told}`);
+}
+
+describe("pushmark link", () => {
+  for (const args of [[], ["--listen", ":0"], ["--listen", "0", "--to", ":1"],
+    ["--listen", ":0", "--to", ":0"], ["--listen", ":0", "--to", ":1", "x"],
+    ["--listen", ":0", "--to", ":1", "--rtt", "5"],
+    ["--listen", ":0", "--to", ":1", "--jitter", "5ms"],
+    ["--listen", ":0", "--to", ":1", "--rate", "1"],
+    ["--listen", ":0", "--to", ":1", "--loss", "1%"],
+    ["--listen", ":0", "--to", ":1", "--cut-every", "0"],
+    ["--listen", ":0", "--to", ":1", "--window", "1k"],
+    ["--listen", ":0", "--to", ":1", "--buffer", "0"],
+    ["--netns"], ["--netns", "--half-open", "--", "true"],
+    ["--netns", "--loss", "101%", "--", "true"]])
+    test(`${args.join(" ")}: one line on standard error and exit 2`, async () => {
+      const end = await run("pushmark", ["link", ...args]);
+      assert.deepEqual([end.code, end.stdout], [2, ""]);
+      assert.match(end.stderr, /^pushmark link: [^\n]+\n$/);
+    });
+
+  test("a port in use is an error and exit 1", () => withFar([], async (relay, far) => {
+    const end = await run("pushmark",
+      ["link", "--listen", `:${far.port}`, "--to", ":1"]);
+    assert.equal(end.code, 1);
+    assert.match(end.stderr, /cannot listen on 127\.0\.0\.1:\d+/);
+  }));
+
+  test("each round trip has the delay, the first one a handshake's more", async () => {
+    const stats = await withFar(["--rtt", "60ms"], async (relay) => {
+      const socket = await relay.connect();
+      let begin = performance.now();
+      await echo(socket, Buffer.from("a"));
+      assert.ok(performance.now() - begin >= 119);
+      for (let i = 0; i < 3; i++) {
+        begin = performance.now();
+        await echo(socket, Buffer.from("b"));
+        assert.ok(performance.now() - begin >= 59.5);
+      }
+    });
+    assert.deepEqual([stats.connections, stats.bytes_to_server, stats.bytes_to_client], [1, 4, 4]);
+  });
+
+  test("a rate is shared by all connections and loses nothing", async () => {
+    await withFar(["--rate", "4mbit", "--rtt", "10ms", "--jitter", "5ms"], async (relay) => {
+      const begin = performance.now();
+      const sockets = await Promise.all([1, 2, 3, 4].map(() => relay.connect()));
+      await Promise.all(sockets.map((s) => echo(s, randomBytes(65536))));
+      // 256 KiB at 4 Mbit/s each way; the ways overlap.
+      assert.ok(performance.now() - begin >= 524);
+    });
+  });
+
+  test("a reader that stops pushes back, and gets everything later", async () => {
+    const bytes = randomBytes(8 << 20);
+    let socket;
+    await withFar(["--rtt", "5ms", "--window", "16k"], async (relay, far) => {
+      socket = await relay.connect();
+      socket.write(bytes);
+      await until("the far end", () => far.sockets.length);
+      await pause(300);
+      assert.ok(socket.writableLength > 0, "all 8 MB went into a window of 16 KiB");
+      const hash = createHash("sha256");
+      let length = 0;
+      far.sockets[0].on("data", (part) => {
+        hash.update(part);
+        length += part.length;
+      });
+      await until("all bytes", () => length === bytes.length);
+      assert.equal(hash.digest("hex"), createHash("sha256").update(bytes).digest("hex"));
+    }, () => {});
+  });
+
+  test("200 connections at once", async () => {
+    const stats = await withFar(["--rtt", "20ms", "--jitter", "10ms"], async (relay) => {
+      const sockets = await Promise.all(Array.from({ length: 200 }, () => relay.connect()));
+      await Promise.all(sockets.map((s) => echo(s, randomBytes(2000))));
+    });
+    assert.equal(stats.connections, 200);
+    assert.equal(stats.bytes_to_client, 400000);
+  });
+
+  test("an end of the stream travels behind its bytes, each way", async () => {
+    await withFar(["--rtt", "20ms"], async (relay) => {
+      const socket = await relay.connect();
+      let text = "";
+      socket.setEncoding("utf8").on("data", (part) => (text += part));
+      socket.end("question ");
+      await until("the end", () => socket.told);
+      assert.deepEqual([text, socket.told], ["question answer", "end"]);
+    }, (socket) => {
+      socket.pipe(socket, { end: false });
+      socket.on("end", () => socket.end("answer"));
+    });
+  });
+
+  test("a reset is passed on", async () => {
+    await withFar(["--rtt", "20ms"], async (relay, far) => {
+      const socket = await relay.connect();
+      await echo(socket, Buffer.from("a"));
+      socket.resetAndDestroy();
+      await until("the reset", () => far.sockets[0].told);
+      assert.equal(far.sockets[0].told, "ECONNRESET");
+    });
+  });
+
+  test("a server that refuses is a reset", async () => {
+    const far = await Far.start();
+    far.close();
+    const stats = await withRelay(far.port, [], async (relay) => {
+      const socket = await relay.connect();
+      await until("the reset", () => socket.told);
+      assert.equal(socket.told, "ECONNRESET");
+    });
+    assert.equal(stats.refused, 1);
+  });
+
+  for (const option of ["--cut-after", "--cut-every"])
+    test(`${option} resets both ends`, async () => {
+      const stats = await withFar([option, "300ms"], async (relay, far) => {
+        const socket = await relay.connect();
+        await until("both resets", () => socket.told && far.sockets[0]?.told);
+        assert.deepEqual([socket.told, far.sockets[0].told], ["ECONNRESET", "ECONNRESET"]);
+      });
+      assert.equal(stats.cut, 1);
+      assert.equal(stats.open, 0);
+    });
+
+  test("--half-open tells no end that the other left", async () => {
+    await withFar(["--half-open"], async (relay, far) => {
+      const socket = await relay.connect();
+      await echo(socket, Buffer.from("a"));
+      socket.destroy();
+      far.sockets[0].write("anyone?");
+      await pause(300);
+      assert.equal(far.sockets[0].told, "");
+      far.sockets[0].destroy();
+    });
+  });
+
+  test("--half-open --cut-after resets the client only", async () => {
+    const stats = await withFar(["--half-open", "--cut-after", "200ms"], async (relay, far) => {
+      const socket = await relay.connect();
+      await until("the reset", () => socket.told);
+      await pause(100);
+      assert.deepEqual([socket.told, far.sockets[0].told], ["ECONNRESET", ""]);
+      far.sockets[0].destroy();
+      await pause(50);
+    });
+    assert.equal(stats.open, 0);
+  });
+
+  test("--black-hole passes nothing after its time, and no end", async () => {
+    await withFar(["--black-hole", "400ms"], async (relay, far) => {
+      const socket = await relay.connect();
+      let length = 0;
+      await echo(socket, Buffer.from("a"));
+      await pause(500);
+      socket.on("data", () => length++);
+      socket.write("lost");
+      far.sockets[0].end();
+      await pause(200);
+      assert.deepEqual([length, socket.told, far.sockets[0].told], [0, "", ""]);
+    });
+  });
+
+  test("--idle-timeout closes who is silent, and nobody else", async () => {
+    const stats = await withFar(["--idle-timeout", "600ms"], async (relay) => {
+      const [silent, busy] = [await relay.connect(), await relay.connect()];
+      const beat = setInterval(() => busy.write("x"), 50);
+      busy.resume();
+      silent.resume();
+      await until("the end", () => silent.told);
+      await pause(100);
+      assert.deepEqual([silent.told, busy.told], ["end", ""]);
+      clearInterval(beat);
+    });
+    assert.equal(stats.idle, 1);
+  });
+
+  test("--no-upgrade: ws fails, socket.io-client goes on polling", () =>
+    withServer(["--app", "echo"], (server) =>
+      withRelay(server.port, ["--no-upgrade"], async ({ url }) => {
+        const socket = new WebSocket(`${url.replace("http", "ws")}/ws`);
+        const error = await once(socket, "error");
+        assert.match(error.message, /Unexpected server response: 4\d\d/);
+        const client = io(url, { transports: ["websocket", "polling"],
+          tryAllTransports: true, reconnection: false, forceNew: true });
+        try {
+          await once(client, "connect");
+          assert.equal(client.io.engine.transport.name, "polling");
+        } finally {
+          client.disconnect();
+        }
+      })));
+
+  test("--buffer holds an event stream and passes a short answer", () =>
+    withServer([], (server) =>
+      withRelay(server.port, ["--buffer", "64k"], async ({ url }) => {
+        const stats = await fetch(`${url}/stats`);
+        assert.equal(stats.status, 200);
+        await stats.json();
+        const aborter = new AbortController();
+        const stream = fetch(`${url}/sse?room=a`, { signal: aborter.signal })
+          .then(() => "came", () => "aborted");
+        assert.equal(await Promise.race([stream, pause(400)]), undefined);
+        aborter.abort();
+        assert.equal(await stream, "aborted");
+      })));
+
+  test("--buffer: what is not HTTP is cut off", async () => {
+    const stats = await withFar(["--buffer", "1k"], async (relay) => {
+      const socket = await relay.connect();
+      socket.write("\x16\x03\x01\r\n");
+      await until("the reset", () => socket.told);
+    });
+    assert.equal(stats.malformed, 1);
+  });
+});
+
+// Sends its input to HOST PORT, compares what comes back, and prints the
+// namespace's retransmitted segments.
+const CLIENT = `
+  const [host, port, size] = process.argv.slice(1);
+  const bytes = require("crypto").randomBytes(Number(size));
+  const socket = require("net").connect(port, host);
+  const parts = [];
+  let length = 0;
+  socket.on("data", (part) => {
+    parts.push(part);
+    length += part.length;
+    if (length < bytes.length)
+      return;
+    socket.destroy();
+    const tcp = require("fs").readFileSync("/proc/self/net/snmp", "utf8")
+      .split("\\n").filter((line) => line.startsWith("Tcp:"))
+      .map((line) => line.split(" "));
+    console.log(JSON.stringify({ equal: Buffer.concat(parts).equals(bytes),
+      retransmitted: Number(tcp[1][tcp[0].indexOf("RetransSegs")]) }));
+  });
+  socket.write(bytes);`;
+
+function ours() {
+  return Object.keys(networkInterfaces()).filter((name) => name.startsWith("pmlink"));
+}
+
+describe("pushmark link --netns", () => {
+  const skip = noLink();
+
+  // Runs a command behind a link; null, and skipped, without privileges.
+  async function link(t, options, command) {
+    const end = await within("the link's end", start(program("pushmark"),
+      ["link", "--netns", "--json", ...options, "--", ...command]).closed, 60000);
+    if (end.code === 1 && /needs CAP_NET_ADMIN/.test(end.stderr)) {
+      t.skip(end.stderr.split("\n")[0]);
+      return null;
+    }
+    return end;
+  }
+
+  test("loss and reordering are repaired by TCP", { skip }, async (t) => {
+    const far = await Far.start(undefined, "0.0.0.0");
+    try {
+      const end = await link(t, ["--rtt", "10ms", "--loss", "3%", "--reorder", "2%"],
+        [process.execPath, "-e", CLIENT, "{host}", String(far.port), "1000000"]);
+      if (!end)
+        return;
+      assert.equal(end.code, 0, end.stderr);
+      const [client, stats] = end.stdout.trim().split("\n").map((line) => JSON.parse(line));
+      assert.equal(client.equal, true);
+      assert.ok(client.retransmitted > 0);
+      assert.ok(stats.to_host.lost > 0 && stats.to_command.reordered > 0);
+      // Segments of the MTU and no larger.
+      assert.ok(stats.to_host.bytes / stats.to_host.packets <= 1500);
+      assert.ok(stats.to_host.packets > 1000000 / 1448 * 0.9);
+    } finally {
+      far.close();
+    }
+  });
+
+  test("the command's status, its environment, and nothing left", { skip }, async (t) => {
+    const end = await link(t, [], ["sh", "-c", 'test "$0" = "$PUSHMARK_LINK_HOST" && exit 7', "{host}"]);
+    if (!end)
+      return;
+    assert.equal(end.code, 7, end.stderr);
+  });
+
+  test("SIGTERM reaches the command; SIGKILL takes it and the devices along", { skip }, async (t) => {
+    if (!await link(t, [], ["true"]))
+      return;
+    for (const signal of ["SIGTERM", "SIGKILL"]) {
+      const link = start(program("pushmark"),
+        ["link", "--netns", "--", "sh", "-c", "echo pid $$; exec sleep 600"]);
+      const [, pid] = await until("the command", () => /^pid (\d+)$/m.exec(link.stdout));
+      assert.ok(ours().length > 0);
+      link.child.kill(signal);
+      const end = await within("the end", link.closed);
+      assert.deepEqual([end.code, end.signal],
+        signal === "SIGTERM" ? [143, null] : [null, "SIGKILL"]);
+      await until("the command's end", () => {
+        try {
+          process.kill(Number(pid), 0);
+          return false;
+        } catch {
+          return true;
+        }
+      });
+    }
+  });
+});
