@@ -16,6 +16,7 @@ enum {
 int cmd_run(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_link(int argc, char **argv);
 
 /* "pushmark run: text" on standard error; returns CMD_USAGE. */
 __attribute__((format(printf, 2, 3))) int cmd_usage(const char *name,

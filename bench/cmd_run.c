@@ -2,6 +2,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/again.h"
 #include "bench/cmd.h"
 #include "bench/job.h"
 #include "bench/report/report.h"
-#include "bench/run/results.h"
+#include "bench/run/journal.h"
+#include "bench/run/provenance.h"
 #include "servers/base/check.h"
-#include "servers/base/clock.h"
 #include "servers/base/opt.h"
 
 #define SEED_MAX (((int64_t)1 << 53) - 1) /* survives as a JSON number */
@@ -29,6 +31,13 @@ static const struct opt table[] = {
 		 struct job_options, set),
 	OPT_INT("pairs", "N", "pairs of slices; 0: as the size says", 0, 1000,
 		struct job_options, pairs),
+	OPT_LIST("until", "METRIC[=N%]",
+		 "go on until half of the 95 % interval of cpu, client, rate, "
+		 "p50, last, p99, ack or memory is within N % (may be "
+		 "repeated)",
+		 struct job_options, until),
+	OPT_INT("until-max", "SECONDS", "go on for so long at most", 1, 1000000,
+		struct job_options, until_max),
 	OPT_INT("seed", "N", "seed of all that is random; 0: a new one", 0,
 		SEED_MAX, struct job_options, seed),
 	OPT_STRING("out", "DIR", "put the results here, not in results/TIME",
@@ -37,7 +46,16 @@ static const struct opt table[] = {
 		   struct job_options, scenarios_folder),
 	OPT_STRING("targets", "DIR", "take targets from this folder",
 		   struct job_options, targets_folder),
-	OPT_FLAG("json", "print the results as JSON instead of the table",
+	OPT_STRING("again", "RUN.json", "repeat that run: its command and seed",
+		   struct job_options, again),
+	OPT_FLAG("missing",
+		 "with --again: measure only what is not complete there, and "
+		 "merge it with the rest",
+		 struct job_options, missing),
+	OPT_FLAG("force",
+		 "with --again: also on another host or with another commit",
+		 struct job_options, force),
+	OPT_FLAG("json", "print events as JSON Lines instead of the table",
 		 struct job_options, json),
 	OPT_FLAG("quiet", "print no progress and no table", struct job_options,
 		 quiet),
@@ -49,7 +67,8 @@ static const struct opt table[] = {
 
 static void help(void)
 {
-	const struct job_options defaults = {.size = SIZE_QUICK};
+	const struct job_options defaults = {.size = SIZE_QUICK,
+					     .until_max = UNTIL_MAX_S};
 
 	puts("usage: pushmark run [OPTION]... [SCENARIO]...\n\n"
 	     "Starts each target's server, drives it from a load worker on "
@@ -105,79 +124,218 @@ static void raise_limit(void)
 
 /* The results */
 
-static void print_json(cJSON *run)
+static int finish(struct job *j, const struct job_options *o,
+		  struct journal *journal)
 {
-	cJSON *list = cJSON_GetObjectItemCaseSensitive(run, "measurements");
-	char *text;
+	char report[PATH_MAX], message[PATH_MAX + 256];
+	cJSON *run;
+	enum err e = journal_end(journal, &j->suite, &run);
 
-	for (cJSON *m = list->child; m; m = m->next)
-		cJSON_DeleteItemFromObjectCaseSensitive(m, "slices");
-	text = cJSON_Print(run);
-	CHECK(text);
-	puts(text);
-	free(text);
-}
-
-static int finish(struct job *j, const struct job_options *o, cJSON *run)
-{
-	char path[PATH_MAX], report[PATH_MAX], message[1024];
-
-	if (path_join(path, sizeof(path), j->folder, "run.json") ||
-	    path_join(report, sizeof(report), j->folder, "report.md") ||
-	    results_write(run, path)) {
-		(void)fprintf(stderr, "pushmark run: cannot write to %s: %s\n",
-			      j->folder, strerror(errno));
-		return CMD_FAILED;
-	}
-	if (report_write(run, report, message, sizeof(message))) {
+	(void)snprintf(message, sizeof(message), "%s", journal->failure);
+	if (!e)
+		e = path_join(report, sizeof(report), j->folder, "report.md");
+	if (!e)
+		e = report_write(run, report, message, sizeof(message));
+	if (e)
 		(void)fprintf(stderr, "pushmark run: %s\n", message);
-		return CMD_FAILED;
-	}
-	if (o->json) {
-		print_json(run);
-	} else if (!o->quiet) {
+	if (!e && !o->json && !o->quiet) {
 		report_print(run, stdout, isatty(STDOUT_FILENO) == 1);
-		printf("\nResults: %s\nReport:  %s\n", path, report);
+		printf("\nResults: %s\nReport:  %s\n", journal->path, report);
 	}
+	cJSON_Delete(run);
+	if (e)
+		return CMD_FAILED;
 	if (j->suite.interrupted)
 		return CMD_INTERRUPTED;
 	return suite_succeeded(&j->suite) ? CMD_OK : CMD_FAILED;
 }
 
-static int run(struct job *j, const struct job_options *o, int argc,
-	       char **argv)
+/* What this size can tell where neighbours scatter as they do (METHOD 5). */
+static void print_reach(const struct suite *s)
+{
+	static const struct {
+		const char *name;
+		double sd;
+	} scatter[] = {{"CPU", 0.08}, {"p50", 0.16}, {"p99", 0.31}};
+	double pairs;
+
+	if (suite_expected(s, &pairs) == 0 || pairs < STATS_PAIRS_MIN)
+		return;
+	(void)fprintf(stderr, "pushmark: %.0f pairs tell ratios of", pairs);
+	for (size_t i = 0; i < ARRAY_SIZE(scatter); i++)
+		(void)fprintf(stderr, "%s %s within %.0f %%", i ? "," : "",
+			      scatter[i].name,
+			      100 * stats_reach(scatter[i].sd, (size_t)pairs));
+	(void)fputs(", where neighbours scatter by 8, 16 and 31 %\n", stderr);
+}
+
+static void announce(const struct job *j, const struct job_options *o)
+{
+	if (o->quiet)
+		return;
+	(void)fprintf(stderr, "pushmark: size %s, seed %llu, about %.0f s\n",
+		      scenario_size_name(j->suite.size),
+		      (unsigned long long)j->suite.seed,
+		      suite_planned(&j->suite));
+	if (until_asked(&j->suite.until))
+		(void)fprintf(stderr,
+			      "pushmark: and up to %.0f s more for --until\n",
+			      j->suite.until.max_s);
+	print_reach(&j->suite);
+}
+
+static int measure(struct job *j, const struct job_options *o,
+		   struct journal *journal)
+{
+	struct suite *s = &j->suite;
+
+	if (journal_check(journal, journal_room(s))) {
+		(void)fprintf(stderr, "pushmark run: %s\n", journal->failure);
+		return CMD_FAILED;
+	}
+	announce(j, o);
+	s->folder = j->folder;
+	s->events = journal->events;
+	s->finished = journal_finished;
+	s->context = journal;
+	raise_limit();
+	/* A limit on the size of files is an error that is told. */
+	(void)signal(SIGXFSZ, SIG_IGN);
+	journal_begin(journal, s);
+	suite_run(s);
+	if (!s->stopped)
+		return finish(j, o, journal);
+	(void)fprintf(stderr,
+		      "pushmark run: %s; what was written before is kept\n",
+		      journal->failure);
+	return CMD_FAILED;
+}
+
+/* Whether this host and build may repeat or go on with that run. */
+static int check_again(struct job *j, const struct job_options *o,
+		       const struct again *a, const cJSON *provenance)
+{
+	enum err e = ERR_OK;
+	double pairs;
+
+	if (!a->run)
+		return CMD_OK;
+	if (!o->force)
+		e = again_same(a, provenance, j->message, sizeof(j->message));
+	if (e)
+		return cmd_usage("run", "%s: %s", o->again, j->message);
+	if (!o->missing)
+		return CMD_OK;
+	j->suite.earlier = again_measurements(a);
+	if (suite_expected(&j->suite, &pairs) > 0)
+		return CMD_OK;
+	(void)fprintf(stderr, "pushmark run: %s: nothing is missing\n",
+		      o->again);
+	return -1;
+}
+
+static int run(struct job *j, const struct job_options *o,
+	       const struct again *a, int argc, char **argv)
 {
 	struct results_context context = {
 		.argc = argc, .argv = argv, .started = time(NULL)};
-	uint64_t start = clock_ns(&clock_monotonic);
-	cJSON *json;
+	struct journal journal;
+	cJSON *provenance;
 	int status;
 
-	if (make_folder(j, o->out, context.started)) {
+	machine_init(&j->suite.machine);
+	provenance =
+		provenance_to_json(&j->home, &j->suite.machine,
+				   j->suite.targets, j->suite.target_count);
+	context.provenance = provenance;
+	context.again = o->again;
+	context.earlier = o->missing ? a->run : NULL;
+	status = check_again(j, o, a, provenance);
+	if (status == CMD_OK && make_folder(j, o->out, context.started)) {
 		(void)fprintf(stderr, "pushmark run: %s\n", j->message);
-		return CMD_FAILED;
+		status = CMD_FAILED;
+	} else if (status == CMD_OK &&
+		   journal_init(&journal, j->folder, &context,
+				o->json ? stdout : NULL)) {
+		status = cmd_usage("run", "the folder's name is too long");
+	} else if (status == CMD_OK) {
+		status = measure(j, o, &journal);
 	}
-	if (!o->quiet)
-		(void)fprintf(stderr,
-			      "pushmark: size %s, seed %llu, about %.0f s\n",
-			      scenario_size_name(j->suite.size),
-			      (unsigned long long)j->suite.seed,
-			      suite_planned(&j->suite));
-	j->suite.folder = j->folder;
-	raise_limit();
-	suite_run(&j->suite);
-	context.ended = time(NULL);
-	context.seconds = (double)(clock_ns(&clock_monotonic) - start) / 1e9;
-	json = results_to_json(&j->suite, &context);
-	status = finish(j, o, json);
-	cJSON_Delete(json);
-	return status;
+	cJSON_Delete(provenance);
+	return status < 0 ? CMD_OK : status;
+}
+
+/* Repeating */
+
+static void release_options(struct job_options *o)
+{
+	opt_list_release(&o->targets);
+	opt_list_release(&o->set);
+	opt_list_release(&o->until);
+}
+
+/* With --again the file says all but where and how to tell. */
+static bool says_more(const struct job_options *o,
+		      const struct opt_list *operands)
+{
+	return operands->count || o->targets.count || o->set.count ||
+	       o->until.count || o->pairs || o->seed || o->scenarios_folder ||
+	       o->targets_folder || o->size != SIZE_QUICK ||
+	       o->until_max != UNTIL_MAX_S;
+}
+
+/* The options become those of that run's command, but for what is new. */
+static enum err repeat(struct job *j, struct again *a, struct job_options *o,
+		       struct opt_list *operands)
+{
+	struct job_options now = *o;
+	enum err e;
+
+	if (says_more(o, operands)) {
+		(void)snprintf(j->message, sizeof(j->message),
+			       "--again takes only --missing, --force, --out, "
+			       "--json and --quiet beside it: the file says "
+			       "the rest");
+		return ERR_USAGE;
+	}
+	e = again_load(a, o->again, j->message, sizeof(j->message));
+	if (e)
+		return e;
+	release_options(o);
+	*o = (struct job_options){.size = SIZE_QUICK, .until_max = UNTIL_MAX_S};
+	e = opt_parse(table, o, a->argc, a->argv, operands, j->message,
+		      sizeof(j->message));
+	o->seed = a->seed;
+	o->again = now.again;
+	o->missing = now.missing;
+	o->force = now.force;
+	o->out = now.out;
+	o->json = now.json;
+	o->quiet = now.quiet;
+	o->list = o->help = false;
+	return e;
+}
+
+static enum err prepare(struct job *j, struct again *a, struct job_options *o,
+			struct opt_list *operands)
+{
+	enum err e = ERR_OK;
+
+	if (o->again)
+		e = repeat(j, a, o, operands);
+	if (!e && !o->again && (o->missing || o->force)) {
+		(void)snprintf(j->message, sizeof(j->message),
+			       "--missing and --force go with --again");
+		e = ERR_USAGE;
+	}
+	return e ? e : job_prepare(j, o, operands);
 }
 
 int cmd_run(int argc, char **argv)
 {
-	struct job_options o = {.size = SIZE_QUICK};
+	struct job_options o = {.size = SIZE_QUICK, .until_max = UNTIL_MAX_S};
 	struct opt_list operands = {0};
+	struct again a = {0};
 	struct job j = {0};
 	int status;
 
@@ -189,14 +347,15 @@ int cmd_run(int argc, char **argv)
 		status = CMD_OK;
 	} else if (o.list) {
 		status = cmd_list(1, argv);
-	} else if (job_prepare(&j, &o, &operands) != ERR_OK) {
+	} else if (prepare(&j, &a, &o, &operands) != ERR_OK) {
 		status = cmd_usage("run", "%s", j.message);
 	} else {
-		status = run(&j, &o, argc, argv);
+		status = run(&j, &o, &a, a.run ? a.argc : argc,
+			     a.run ? a.argv : argv);
 	}
 	job_release(&j);
 	opt_list_release(&operands);
-	opt_list_release(&o.targets);
-	opt_list_release(&o.set);
+	release_options(&o);
+	again_release(&a);
 	return status;
 }

@@ -116,6 +116,64 @@ static enum err choose_targets(struct job *j, const struct opt_list *named)
 	return e;
 }
 
+/* What scenarios bring along, but for those that `named` leaves out. */
+static enum err add_guest(struct job *j, const char *name)
+{
+	struct suite *s = &j->suite;
+	size_t before = s->target_count;
+	enum err e = add_target(j, name, false);
+
+	if (!e && s->target_count > before)
+		s->targets[before].guest = true;
+	return e;
+}
+
+static bool lists(const struct opt_list *l, const char *name)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		if (strcmp(l->items[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* When the command line names some of a scenario's own targets, only these. */
+static void narrow(struct scenario *s, const struct opt_list *named)
+{
+	size_t kept = 0, n = 0;
+
+	for (; s->targets[n]; n++)
+		kept += lists(named, s->targets[n]);
+	for (size_t i = 0, at = 0; kept > 0 && i < n; i++) {
+		char *name = s->targets[i];
+
+		s->targets[i] = NULL;
+		if (lists(named, name))
+			s->targets[at++] = name;
+		else
+			free(name);
+	}
+}
+
+static enum err choose_guests(struct job *j, const struct opt_list *named)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < j->suite.scenario_count && !e; i++) {
+		struct scenario *s = &j->suite.scenarios[i];
+
+		if (!s->targets)
+			continue;
+		narrow(s, named);
+		for (size_t k = 0; s->targets[k] && !e; k++)
+			e = add_guest(j, s->targets[k]);
+		if (!e && s->baseline &&
+		    strcmp(s->baseline, SCENARIO_SELF) != 0)
+			e = add_guest(j, s->baseline);
+	}
+	return e;
+}
+
 /* Parameters */
 
 /* Each one that is set must mean something to one of the scenarios. */
@@ -165,6 +223,17 @@ static enum err set_params(struct job *j, const struct job_options *o)
 	return e ? e : check_set(j);
 }
 
+static enum err set_until(struct job *j, const struct job_options *o)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < o->until.count && !e; i++)
+		e = until_add(&j->suite.until, o->until.items[i], j->message,
+			      sizeof(j->message));
+	j->suite.until.max_s = (double)o->until_max;
+	return e;
+}
+
 enum err job_prepare(struct job *j, const struct job_options *o,
 		     const struct opt_list *operands)
 {
@@ -181,7 +250,11 @@ enum err job_prepare(struct job *j, const struct job_options *o,
 	if (!e)
 		e = choose_targets(j, &o->targets);
 	if (!e)
+		e = choose_guests(j, &o->targets);
+	if (!e)
 		e = set_params(j, o);
+	if (!e)
+		e = set_until(j, o);
 	j->suite.home = &j->home;
 	j->suite.size = (enum scenario_size)o->size;
 	j->suite.quiet = o->quiet;

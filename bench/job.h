@@ -18,10 +18,11 @@
 
 struct job_options {
 	int size;
-	struct opt_list targets, set;
+	struct opt_list targets, set, until;
 	int64_t pairs, seed; /* 0: as the size says, a new one */
-	const char *out, *scenarios_folder, *targets_folder;
-	bool json, quiet, list, help;
+	int64_t until_max;   /* seconds */
+	const char *out, *scenarios_folder, *targets_folder, *again;
+	bool missing, force, json, quiet, list, help;
 };
 
 struct job {

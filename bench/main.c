@@ -7,6 +7,7 @@
 
 #include "bench/cmd.h"
 #include "servers/base/check.h"
+#include "servers/base/opt.h"
 #include "servers/base/version.h"
 
 static const struct {
@@ -16,6 +17,7 @@ static const struct {
 	{"run", "measure targets in scenarios and report", cmd_run},
 	{"report", "write the report of a run again", cmd_report},
 	{"list", "show the scenarios and targets there are", cmd_list},
+	{"link", "put a slow, lossy or meddling network in between", cmd_link},
 };
 
 static void help(FILE *out)
@@ -34,7 +36,7 @@ static void help(FILE *out)
 		out);
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
@@ -56,4 +58,9 @@ int main(int argc, char **argv)
 	else
 		help(stderr);
 	return CMD_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	return opt_finish("pushmark", stdout, dispatch(argc, argv));
 }

@@ -167,6 +167,43 @@ static const struct conn_ops conn_events = {
 
 /* The client's operations */
 
+/* The number behind the last '.' of a room's name; 0 without one. */
+static uint32_t room_of(struct slice name)
+{
+	const char *dot = memrchr(name.p, '.', name.n);
+	uint64_t room = 0;
+
+	for (const char *p = dot ? dot + 1 : name.p + name.n;
+	     p < name.p + name.n; p++) {
+		if (*p < '0' || *p > '9' || room >= BARE_ROOMS)
+			return 0;
+		room = room * 10 + (uint64_t)(*p - '0');
+	}
+	return room < BARE_ROOMS ? (uint32_t)room : 0;
+}
+
+static enum err add_u32(struct buf *b, uint32_t v)
+{
+	unsigned char bytes[BARE_ROOM];
+
+	bare_put_u32(bytes, v);
+	return buf_add(b, bytes, sizeof(bytes));
+}
+
+static enum err greet(struct buf *b, const struct client_options *o)
+{
+	uint32_t room;
+	enum err e;
+
+	if (o->room_count == 0)
+		return buf_add_char(b, 'P');
+	room = room_of(slice_str(o->rooms[0]));
+	if (room == 0)
+		return buf_add_char(b, 'S');
+	e = buf_add_char(b, 'R');
+	return e ? e : add_u32(b, room);
+}
+
 static enum err start(struct client *c)
 {
 	struct bare *b = BARE(c);
@@ -175,19 +212,20 @@ static enum err start(struct client *c)
 	buf_init(&b->in, BARE_HEADER + BARE_MAX + CLIENT_INPUT_SIZE);
 	buf_init(&b->out, CLIENT_OUT_MAX);
 	b->conn.io.fd = -1;
-	e = buf_add_char(&b->out, c->options.room_count > 0 ? 'S' : 'P');
+	e = greet(&b->out, &c->options);
 	if (e)
 		return e;
 	return conn_connect(&b->conn, c->env->loop, c->options.host,
 			    c->options.port, c->options.local, &conn_events);
 }
 
-/* Rooms do not exist: only publishing is more than an answer. */
+/* Nobody joins later: only publishing is more than an answer. */
 static void command(struct client *c, const struct client_command *cmd)
 {
 	struct bare *b = BARE(c);
 	unsigned char header[BARE_HEADER];
-	enum err e;
+	uint32_t room = room_of(cmd->room);
+	enum err e = ERR_OK;
 
 	CHECK(cmd->id <= UINT32_MAX);
 	if (cmd->type != CLIENT_PUBLISH || c->options.room_count > 0 ||
@@ -199,7 +237,10 @@ static void command(struct client *c, const struct client_command *cmd)
 	}
 	bare_put_u32(header, (uint32_t)cmd->data.n);
 	bare_put_u32(header + 4, (uint32_t)cmd->id);
-	e = buf_add(&b->out, header, sizeof(header));
+	if (room != 0)
+		e = add_u32(&b->out, BARE_IN_ROOM + room);
+	if (!e)
+		e = buf_add(&b->out, header, sizeof(header));
 	if (!e)
 		e = buf_add_slice(&b->out, cmd->data);
 	if (e)

@@ -14,20 +14,28 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bench/load/disturb.h"
 #include "servers/base/buf.h"
 #include "servers/base/check.h"
 
 #define BATCH 64
 #define BACKLOG 4096
 #define INPUT 65536
-#define PEERS_MAX 65536 /* a descriptor beyond it is closed at once */
+#define ROOM_CAPACITY 16 /* of the first subscriber */
+#define PEERS_MAX 65536	 /* a descriptor beyond it is closed at once */
 
 enum peer_kind { PEER_CLOSED, PEER_NEW, PEER_SUBSCRIBER, PEER_PUBLISHER };
 
 struct peer {
 	enum peer_kind kind;
-	int place;     /* of a subscriber in `subscribers` */
-	struct buf in; /* of a publisher: what is no whole frame yet */
+	int place; /* of a subscriber among its room's */
+	uint32_t room;
+	struct buf in; /* what is no whole greeting or frame yet */
+};
+
+struct room {
+	int *subscribers; /* descriptors, dense */
+	int count, capacity;
 };
 
 struct bare_server {
@@ -35,8 +43,8 @@ struct bare_server {
 	int epoll_fd;
 	bool accepting; /* false while out of descriptors */
 	int port;
-	int *subscribers; /* descriptors, dense */
-	int count;
+	struct room *rooms;
+	struct disturb disturb;
 	struct peer *peers; /* by descriptor */
 	char input[INPUT];
 };
@@ -55,9 +63,10 @@ static void drop(struct bare_server *s, int fd)
 	struct peer *p = &s->peers[fd];
 
 	if (p->kind == PEER_SUBSCRIBER) {
-		int last = s->subscribers[--s->count];
+		struct room *r = &s->rooms[p->room];
+		int last = r->subscribers[--r->count];
 
-		s->subscribers[p->place] = last;
+		r->subscribers[p->place] = last;
 		s->peers[last].place = p->place;
 	}
 	p->kind = PEER_CLOSED;
@@ -77,7 +86,7 @@ static void adopt(struct bare_server *s, int fd)
 	}
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	s->peers[fd].kind = PEER_NEW;
-	buf_init(&s->peers[fd].in, BARE_HEADER + BARE_MAX + INPUT);
+	buf_init(&s->peers[fd].in, BARE_ROOM + BARE_HEADER + BARE_MAX + INPUT);
 }
 
 static void accept_all(struct bare_server *s)
@@ -129,10 +138,11 @@ static bool send_all(int fd, const char *p, size_t n)
 }
 
 /* This is the loop that everything else is compared with. */
-static void fan_out(struct bare_server *s, const char *p, size_t n)
+static void fan_out(struct bare_server *s, const struct room *r, const char *p,
+		    size_t n)
 {
-	for (int i = 0; i < s->count;) {
-		int fd = s->subscribers[i];
+	for (int i = 0; i < r->count;) {
+		int fd = r->subscribers[i];
 		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
 
 		if (sent == (ssize_t)n || send_rest(fd, p, n, sent))
@@ -153,25 +163,64 @@ static bool answer(int fd, uint32_t id)
 
 /* Receiving. Each returns false when the peer has to go. */
 
+static bool pass_on(struct bare_server *s, uint32_t room, struct slice frame)
+{
+	if (s->disturb.plan.delay_ns > 0)
+		return disturb_hold(&s->disturb, room, frame) == ERR_OK;
+	fan_out(s, &s->rooms[room], frame.p, frame.n);
+	return true;
+}
+
+static void pass_on_held(struct bare_server *s)
+{
+	struct slice frame;
+	uint32_t room;
+
+	while (disturb_next(&s->disturb, &room, &frame))
+		fan_out(s, &s->rooms[room], frame.p, frame.n);
+}
+
+/* The room in front of a frame, if there is one. */
+static bool take_room(struct slice *in, uint32_t *room)
+{
+	uint32_t first = bare_get_u32((const unsigned char *)in->p);
+
+	*room = 0;
+	if (!(first & BARE_IN_ROOM))
+		return true;
+	*room = first & ~BARE_IN_ROOM;
+	*in = slice_after(*in, BARE_ROOM);
+	return *room < BARE_ROOMS;
+}
+
 /* Publishes the whole frames at the start of `in`; tells how long they are. */
 static bool publish(struct bare_server *s, int fd, struct slice in,
 		    size_t *taken)
 {
-	*taken = 0;
-	while (in.n - *taken >= BARE_HEADER) {
-		const char *p = in.p + *taken;
-		size_t n = bare_get_u32((const unsigned char *)p);
-		uint32_t id = bare_get_u32((const unsigned char *)p + 4);
+	size_t all = in.n;
 
+	*taken = 0;
+	while (in.n >= BARE_HEADER) {
+		uint32_t room, id;
+		size_t n;
+
+		if (!take_room(&in, &room))
+			return false;
+		if (in.n < BARE_HEADER)
+			break;
+		n = bare_get_u32((const unsigned char *)in.p);
+		id = bare_get_u32((const unsigned char *)in.p + 4);
 		if (n > BARE_MAX)
 			return false;
 		n += BARE_HEADER;
-		if (in.n - *taken < n)
+		if (in.n < n)
 			break;
-		fan_out(s, p, n);
+		if (!pass_on(s, room, slice_of(in.p, n)))
+			return false;
 		if (id != 0 && !answer(fd, id))
 			return false;
-		*taken += n;
+		in = slice_after(in, n);
+		*taken = all - in.n;
 	}
 	return true;
 }
@@ -193,10 +242,44 @@ static bool from_publisher(struct bare_server *s, int fd, struct slice bytes)
 	return true;
 }
 
+static bool subscribe(struct bare_server *s, int fd, uint32_t room)
+{
+	struct peer *p = &s->peers[fd];
+	struct room *r = &s->rooms[room];
+
+	if (r->count == r->capacity) {
+		r->capacity = r->capacity ? r->capacity * 2 : ROOM_CAPACITY;
+		r->subscribers =
+			xrealloc(r->subscribers,
+				 (size_t)r->capacity * sizeof(*r->subscribers));
+	}
+	p->kind = PEER_SUBSCRIBER;
+	p->room = room;
+	p->place = r->count;
+	r->subscribers[r->count++] = fd;
+	return answer(fd, 0);
+}
+
+/* 'R' and the room, which may come in pieces. */
+static bool greet_room(struct bare_server *s, int fd, struct slice bytes)
+{
+	struct buf *in = &s->peers[fd].in;
+	uint32_t room;
+
+	if (buf_add_slice(in, bytes) != ERR_OK || in->len > 1 + BARE_ROOM)
+		return false;
+	if (in->len < 1 + BARE_ROOM)
+		return true;
+	room = bare_get_u32((const unsigned char *)in->data + 1);
+	return room < BARE_ROOMS && subscribe(s, fd, room);
+}
+
 static bool greet(struct bare_server *s, int fd, struct slice bytes)
 {
 	struct peer *p = &s->peers[fd];
 
+	if (p->in.len > 0 || bytes.p[0] == 'R')
+		return greet_room(s, fd, bytes);
 	if (bytes.p[0] == 'P') {
 		p->kind = PEER_PUBLISHER;
 		return answer(fd, 0) &&
@@ -204,10 +287,7 @@ static bool greet(struct bare_server *s, int fd, struct slice bytes)
 	}
 	if (bytes.p[0] != 'S' || bytes.n > 1)
 		return false;
-	p->kind = PEER_SUBSCRIBER;
-	p->place = s->count;
-	s->subscribers[s->count++] = fd;
-	return answer(fd, 0);
+	return subscribe(s, fd, 0);
 }
 
 static bool receive(struct bare_server *s, int fd)
@@ -273,7 +353,8 @@ enum err bare_server_new(const char *host, int port, struct bare_server **out)
 
 	raise_descriptors();
 	s->peers = xcalloc(PEERS_MAX, sizeof(*s->peers));
-	s->subscribers = xcalloc(PEERS_MAX, sizeof(*s->subscribers));
+	s->rooms = xcalloc(BARE_ROOMS, sizeof(*s->rooms));
+	disturb_init(&s->disturb);
 	s->listen_fd = -1;
 	s->accepting = true;
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -298,7 +379,10 @@ void bare_server_free(struct bare_server *s)
 		(void)close(s->listen_fd);
 	if (s->epoll_fd >= 0)
 		(void)close(s->epoll_fd);
-	free(s->subscribers);
+	disturb_release(&s->disturb);
+	for (int i = 0; i < BARE_ROOMS; i++)
+		free(s->rooms[i].subscribers);
+	free(s->rooms);
 	free(s->peers);
 	free(s);
 }
@@ -311,9 +395,21 @@ static void serve(struct bare_server *s, const struct epoll_event *ev)
 
 	if (fd == s->listen_fd)
 		accept_all(s);
+	else if (fd == s->disturb.stall_fd)
+		disturb_stall(&s->disturb);
 	/* An event of a peer that this very batch dropped finds it closed. */
 	else if (s->peers[fd].kind != PEER_CLOSED && !receive(s, fd))
 		drop(s, fd);
+}
+
+enum err bare_server_disturb(struct bare_server *s,
+			     const struct bare_disturbance *d)
+{
+	enum err e = disturb_start(&s->disturb, d);
+
+	if (!e && s->disturb.stall_fd >= 0)
+		e = watch(s, s->disturb.stall_fd, EPOLLIN);
+	return e;
 }
 
 enum err bare_server_run(struct bare_server *s, int stop_fd)
@@ -323,7 +419,8 @@ enum err bare_server_run(struct bare_server *s, int stop_fd)
 	if (stop_fd >= 0 && watch(s, stop_fd, EPOLLIN) != ERR_OK)
 		return ERR_IO;
 	for (;;) {
-		int n = epoll_wait(s->epoll_fd, batch, BATCH, -1);
+		int n = epoll_wait(s->epoll_fd, batch, BATCH,
+				   disturb_holds(&s->disturb) ? 0 : -1);
 
 		if (n < 0 && errno != EINTR)
 			return ERR_IO;
@@ -332,6 +429,7 @@ enum err bare_server_run(struct bare_server *s, int stop_fd)
 				return ERR_OK;
 			serve(s, &batch[i]);
 		}
+		pass_on_held(s);
 	}
 }
 

@@ -123,6 +123,38 @@ Test(bare_server, goes_on_when_subscribers_leave)
 	}
 }
 
+#define IN_ROOM "\7\1\0\200" /* 263 */
+
+Test(bare_server, rooms_are_apart)
+{
+	int everywhere = open_as('S'), p = open_as('P'), s = connect_to();
+
+	put(s, "R\7", 2);
+	put(s, "\1\0\0", 3);
+	expect(s, "\0\0\0\0\0\0\0\0", 8);
+	put(p, FRAME, FRAME_LENGTH);
+	expect(everywhere, FRAME, FRAME_LENGTH);
+	expect(p, "\0\0\0\0\5\0\0\0", 8);
+	for (size_t i = 0; i < 4; i++)
+		put(p, &IN_ROOM[i], 1);
+	put(p, FRAME IN_ROOM "\1\0\0\0\0\0\0\0d", FRAME_LENGTH + 4 + 9);
+	expect(s, FRAME "\1\0\0\0\0\0\0\0d", FRAME_LENGTH + 9);
+	put(p, FRAME, FRAME_LENGTH);
+	expect(everywhere, FRAME, FRAME_LENGTH);
+}
+
+Test(bare_server, a_room_there_is_not)
+{
+	int fd = connect_to();
+
+	put(fd, "R\377\377\0\0", 5);
+	expect_end(fd);
+	fd = open_as('P');
+	put(fd, "\377\377\0\200", 4);
+	put(fd, FRAME, FRAME_LENGTH);
+	expect_end(fd);
+}
+
 Test(bare_server, closes_on_nonsense)
 {
 	int fd = connect_to();

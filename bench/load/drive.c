@@ -169,6 +169,12 @@ static void begin(struct drive *d)
 
 	loop_spin(d->loop, p->spin);
 	group_count_bytes(d->group, &d->bytes);
+	d->lost = d->group->lost;
+	d->reopened = d->group->reopened;
+	d->gaps = d->group->gaps;
+	hist_clear(&d->group->away);
+	if (p->stamps)
+		stamps_start(&d->stamps, d->group->env->clients);
 	usage_read(&d->usage);
 	start = drive_now(d);
 	d->result->start_ns = start;
@@ -198,6 +204,7 @@ static void measure(struct drive *d)
 	uint64_t wall, now = drive_now(d);
 
 	usage_read(&usage);
+	stamps_stop(&d->stamps);
 	group_count_bytes(d->group, &bytes);
 	r->end_ns = newest(d);
 	/* Sinks do not tell the time of their last byte. */
@@ -247,10 +254,16 @@ static void conclude(struct drive *d)
 	r->ledger = d->ledger.totals;
 	r->deliveries = r->ledger.delivered * each;
 	r->closed = group_closed(d->group);
+	r->lost = d->group->lost - d->lost;
+	r->reopened = d->group->reopened - d->reopened;
+	r->gaps = d->group->gaps - d->gaps;
+	hist_copy(&r->away, &d->group->away);
 	if (d->plan->kind != LOAD_RTT)
 		r->completed = d->receipts.completed;
 	if (d->group->sinks)
 		return;
+	hist_copy(&r->kernel, &d->stamps.kernel);
+	hist_copy(&r->client_lag, &d->stamps.lag);
 	for (int i = 0; i < RECEIPTS_KINDS; i++) {
 		hist_copy(&r->from_intended[i], &d->receipts.from_intended[i]);
 		if (d->plan->kind == LOAD_OPEN)
@@ -268,6 +281,7 @@ static void clean_up(struct drive *d)
 	}
 	ledger_release(&d->ledger);
 	receipts_release(&d->receipts);
+	stamps_release(&d->stamps);
 	free(d->payload);
 	free(d);
 }
@@ -290,6 +304,9 @@ void drive_run(struct group *g, const struct load_plan *plan,
 	result->kind = plan->kind;
 	ledger_init(&d->ledger, g->member_count);
 	receipts_init(&d->receipts, g->member_count);
+	stamps_init(&d->stamps);
+	ledger_split(&d->ledger, g->room_count);
+	receipts_split(&d->receipts, g->room_count);
 	if (prepare(d) != ERR_OK) {
 		give_up(d, "the plan cannot be run");
 	} else {

@@ -14,6 +14,7 @@
 #include "bench/load/load.h"
 #include "bench/load/pace.h"
 #include "bench/load/receipts.h"
+#include "bench/load/stamps.h"
 #include "bench/load/usage.h"
 #include "servers/base/clock.h"
 #include "servers/base/loop.h"
@@ -45,6 +46,7 @@ struct drive {
 	enum drive_state state;
 	struct ledger ledger;
 	struct receipts receipts;
+	struct stamps stamps;
 	struct pace pace;
 	struct loop_fd timer; /* wakes at the pace's next message */
 	char *payload;
@@ -60,8 +62,9 @@ struct drive {
 	uint64_t burst_end; /* closed: completed when all have the burst */
 	uint64_t heard;	    /* messages, answers, sends */
 	uint64_t idle_ns;   /* spinning without hearing anything */
-	struct group_bytes bytes; /* at the start */
-	struct usage usage;	  /* at the start */
+	struct group_bytes bytes;      /* at the start */
+	uint64_t lost, reopened, gaps; /* of the group, at the start */
+	struct usage usage;	       /* at the start */
 	struct known known[DRIVE_KNOWN];
 };
 

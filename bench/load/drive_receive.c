@@ -58,6 +58,14 @@ static void on_complete(struct drive *d)
 		drive_send_burst(d);
 }
 
+static void on_receipt(struct drive *d, uint32_t number)
+{
+	stamps_add(&d->stamps, d->receipts.messages[number].intended_ns,
+		   d->now_ns);
+	if (receipts_add(&d->receipts, number, d->now_ns))
+		on_complete(d);
+}
+
 void drive_on_message(struct group_listener *l, uint32_t subscriber,
 		      const struct client_message *m)
 {
@@ -72,9 +80,8 @@ void drive_on_message(struct group_listener *l, uint32_t subscriber,
 	else if (k->kind == KNOWN_CORRUPT)
 		ledger_corrupt(&d->ledger);
 	else if (ledger_receipt(&d->ledger, subscriber, k->number, k->digest) ==
-			 LEDGER_FIRST &&
-		 receipts_add(&d->receipts, k->number, d->now_ns))
-		on_complete(d);
+		 LEDGER_FIRST)
+		on_receipt(d, k->number);
 }
 
 void drive_on_answer(struct group_listener *l, uint64_t id, bool ok)
@@ -92,6 +99,8 @@ void drive_on_answer(struct group_listener *l, uint64_t id, bool ok)
 		d->result->failed_acks++;
 	else
 		hist_record(&d->result->ack, now - d->sent_ns);
+	if (ok && d->receipts.subscribers == 0)
+		stamps_add(&d->stamps, d->sent_ns, now);
 	if (d->state == DRIVE_SENDING)
 		drive_send_request(d);
 }

@@ -23,7 +23,8 @@ static bool send_one(struct drive *d, uint64_t intended_ns, bool ask)
 	(void)ledger_sent(&d->ledger, payload_digest(data, p.number));
 	d->result->messages++;
 	d->heard++;
-	group_publish(d->group, data, ask ? (uint64_t)p.number + 1 : 0);
+	group_publish(d->group, p.number, data,
+		      ask ? (uint64_t)p.number + 1 : 0);
 	return true;
 }
 
@@ -80,6 +81,10 @@ void drive_send_due(struct drive *d)
 	d->sent_ns = drive_now(d);
 	while (more && may_send(d, pace_next(&d->pace)) &&
 	       pace_take(&d->pace, d->sent_ns, &intended)) {
+		if (!group_can_publish(d->group)) {
+			d->result->unsent++;
+			continue;
+		}
 		hist_record(&d->result->lag, d->sent_ns - intended);
 		more = send_one(d, intended, false);
 	}

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "bench/load/bare_client.h"
+#include "bench/load/plain.h"
+#include "bench/load/usage.h"
 #include "clients/env.h"
 #include "servers/base/check.h"
 
@@ -37,8 +39,36 @@ static void on_open(struct client *c)
 
 	if (m == &g->publisher)
 		return;
+	if (m->lost_ns > 0) {
+		g->reopened++;
+		hist_record(&g->away, now_of(g) - m->lost_ns);
+		m->lost_ns = 0;
+		return;
+	}
+	/* Lost and made again before it had ever opened is not two. */
+	if (m->was_open)
+		return;
+	m->was_open = true;
 	g->open++;
 	hist_record(&g->setup, now_of(g) - m->started_ns);
+}
+
+static void on_lost(struct client *c, enum err err, const char *why,
+		    uint64_t wait_ms)
+{
+	struct group_member *m = c->owner;
+	struct group *g = m->group;
+
+	(void)err;
+	(void)why;
+	(void)wait_ms;
+	if (m == &g->publisher || !m->was_open)
+		return;
+	/* An attempt that fails too is part of the same absence. */
+	if (m->lost_ns == 0) {
+		g->lost++;
+		m->lost_ns = now_of(g);
+	}
 }
 
 static void on_message(struct client *c, const struct client_message *msg)
@@ -52,8 +82,11 @@ static void on_message(struct client *c, const struct client_message *msg)
 
 static void on_object(struct client *c, struct slice object)
 {
-	(void)c;
-	(void)object;
+	static const char gap[] = "\"type\":\"gap\"";
+	struct group_member *m = c->owner;
+
+	if (memmem(object.p, object.n, gap, sizeof(gap) - 1))
+		m->group->gaps++;
 }
 
 static void on_answer(struct client *c, uint64_t id, bool ok, struct slice body)
@@ -81,6 +114,7 @@ static void on_closed(struct client *c, enum err err, const char *why)
 
 static const struct client_events events = {
 	.on_open = on_open,
+	.on_lost = on_lost,
 	.on_message = on_message,
 	.on_object = on_object,
 	.on_answer = on_answer,
@@ -96,14 +130,14 @@ static void fail(struct group *g, const char *why)
 }
 
 static void start_member(struct group *g, struct group_member *m,
+			 const struct client_ops *ops,
 			 const struct client_options *options)
 {
 	enum err e;
 
 	m->group = g;
 	m->started_ns = now_of(g);
-	e = client_new(g->env->clients, g->ops, options, &events, m,
-		       &m->client);
+	e = client_new(g->env->clients, ops, options, &events, m, &m->client);
 	if (e)
 		fail(g, err_text(e));
 }
@@ -129,9 +163,10 @@ static void start_next(struct group *g)
 	}
 	m = &g->members[g->started];
 	m->index = g->started++;
+	options.rooms = &g->rooms[m->index % g->room_count];
 	if (options.local)
 		options.local = g->sources[m->index / GROUP_PER_SOURCE];
-	start_member(g, m, &options);
+	start_member(g, m, g->ops, &options);
 }
 
 /* Starts as many as the limits allow now. */
@@ -176,11 +211,32 @@ static void run_until_open(struct connecting *c)
 	}
 }
 
-static const struct client_ops *find_ops(const char *dialect)
+/* How a group's clients speak a dialect. "longpoll" is polling only. */
+struct dialect {
+	const char *name;
+	const struct client_ops *ops;
+	const struct client_ops *publisher; /* NULL: the same */
+	bool upgrade, plain;
+};
+
+static const struct dialect dialects[] = {
+	{"bare", &client_bare, NULL, false, false},
+	{"ws", &client_ws, NULL, false, false},
+	{"sse", &client_sse, NULL, false, false},
+	{"longpoll", &client_longpoll, NULL, false, false},
+	{"longpoll+upgrade", &client_longpoll, NULL, true, false},
+	{DIALECT_WS_PLAIN, &client_ws, &client_post, false, true},
+	{DIALECT_SSE_PLAIN, &client_sse, &client_post, false, true},
+	{DIALECT_LONGPOLL_PLAIN, &client_poll, &client_post, false, true},
+};
+
+static const struct dialect *find_dialect(const char *name)
 {
-	if (strcmp(dialect, client_bare.name) == 0)
-		return &client_bare;
-	return client_ops_find(dialect);
+	for (size_t i = 0; i < ARRAY_SIZE(dialects); i++) {
+		if (strcmp(dialects[i].name, name) == 0)
+			return &dialects[i];
+	}
+	return NULL;
 }
 
 /* Another process soon after this one starts elsewhere. */
@@ -199,15 +255,32 @@ static void pick_sources(struct group *g)
 	g->options.local = g->sources[0];
 }
 
-static enum err prepare(struct group *g)
+static void name_rooms(struct group *g)
 {
 	const struct load_target *t = &g->target;
 
-	g->ops = find_ops(t->dialect);
-	if (!g->ops || t->subscribers > LOAD_SUBSCRIBERS ||
-	    (t->raw && t->subscribers == 0))
+	g->room_count = t->rooms > 1 ? t->rooms : 1;
+	g->room_names = xcalloc(g->room_count, sizeof(*g->room_names));
+	g->rooms = xcalloc(g->room_count, sizeof(*g->rooms));
+	for (uint32_t i = 0; i < g->room_count; i++) {
+		g->rooms[i] = g->room_names[i];
+		(void)snprintf(g->room_names[i], GROUP_ROOM,
+			       t->rooms > 1 ? "%s.%u" : "%s", t->room, i);
+	}
+}
+
+static enum err prepare(struct group *g)
+{
+	const struct load_target *t = &g->target;
+	const struct dialect *d = find_dialect(t->dialect);
+
+	if (!d || t->subscribers > LOAD_SUBSCRIBERS ||
+	    (t->raw && t->subscribers == 0) ||
+	    (t->rooms > 1 && (t->raw || t->rooms > t->subscribers)))
 		return ERR_USAGE;
-	g->rooms[0] = t->room;
+	g->ops = d->ops;
+	g->publisher_ops = d->publisher ? d->publisher : d->ops;
+	name_rooms(g);
 	g->options = (struct client_options){
 		.host = t->host,
 		.port = t->port,
@@ -215,7 +288,16 @@ static enum err prepare(struct group *g)
 		.nsp = t->nsp[0] ? t->nsp : NULL,
 		.rooms = g->rooms,
 		.room_count = 1,
+		.deflate = t->deflate,
+		.plain = d->plain,
+		.reconnect = t->reconnect,
+		.forget = t->forget,
 	};
+	/* Polling that was not upgraded would be measured under its name. */
+	if (d->upgrade) {
+		g->options.transport = CLIENT_UPGRADE;
+		g->options.must_upgrade = !t->fallback;
+	}
 	pick_sources(g);
 	g->member_count = t->raw ? 1 : t->subscribers;
 	g->members = xcalloc((size_t)g->member_count + 1, sizeof(*g->members));
@@ -241,7 +323,11 @@ static void connect_all(struct group *g, struct load_connected *told)
 
 	publisher.rooms = NULL;
 	publisher.room_count = 0;
-	start_member(g, &g->publisher, &publisher);
+	if (t->publisher_host[0]) {
+		publisher.host = t->publisher_host;
+		publisher.port = t->publisher_port;
+	}
+	start_member(g, &g->publisher, g->publisher_ops, &publisher);
 	run_until_open(&c);
 }
 
@@ -270,12 +356,14 @@ struct group *group_connect(struct group_env *env,
 			    struct load_connected *told)
 {
 	struct group *g = xcalloc(1, sizeof(*g));
+	struct usage before, after;
 	enum err e;
 
 	g->env = env;
 	g->target = *target;
 	hist_init(&g->setup);
 	told->start_ns = now_of(g);
+	usage_read(&before);
 	told->error[0] = '\0';
 	e = prepare(g);
 	if (e)
@@ -283,6 +371,8 @@ struct group *group_connect(struct group_env *env,
 				       : err_text(e));
 	else
 		connect_all(g, told);
+	usage_read(&after);
+	told->cpu_ns = after.cpu_ns - before.cpu_ns;
 	return conclude(g, told);
 }
 
@@ -294,17 +384,52 @@ void group_free(struct group *g)
 	for (uint32_t i = 0; i < g->started; i++)
 		client_free(g->members[i].client);
 	sinks_free(g->sinks);
+	group_thaw(g);
 	free(g->members);
+	free(g->rooms);
+	free(g->room_names);
 	hist_release(&g->setup);
+	hist_release(&g->away);
 	free(g);
 }
 
 /* Operations */
 
-void group_publish(struct group *g, struct slice data, uint64_t id)
+void group_publish(struct group *g, uint32_t number, struct slice data,
+		   uint64_t id)
 {
-	client_publish(g->publisher.client, slice_str(g->target.room),
+	client_publish(g->publisher.client,
+		       slice_str(g->rooms[number % g->room_count]),
 		       SLICE("message"), data, false, id);
+}
+
+enum err group_freeze(struct group *g, uint32_t count)
+{
+	uint64_t deadline_ns = now_of(g) + DEFAULT_TIMEOUT_NS;
+	enum err e;
+
+	group_thaw(g);
+	e = sinks_new(g->env->loop, g->target.dialect, &g->options, count,
+		      &g->frozen);
+	if (e)
+		return e;
+	sinks_freeze(g->frozen);
+	for (uint32_t i = 0; i < count; i++)
+		sinks_connect(g->frozen);
+	while (!e && sinks_open(g->frozen) < count) {
+		if (g->env->cut || sinks_closed(g->frozen) > 0 ||
+		    now_of(g) >= deadline_ns)
+			e = ERR_IO;
+		else
+			e = loop_tick(g->env->loop, STEP_MS);
+	}
+	return e;
+}
+
+void group_thaw(struct group *g)
+{
+	sinks_free(g->frozen);
+	g->frozen = NULL;
 }
 
 void group_flush(struct group *g)
@@ -345,6 +470,11 @@ void group_count_bytes(const struct group *g, struct group_bytes *out)
 		out->in += sinks_bytes_in(g->sinks);
 		out->out += sinks_bytes_out(g->sinks);
 	}
+}
+
+bool group_can_publish(const struct group *g)
+{
+	return g->publisher.client->open && !g->publisher.client->closed;
 }
 
 uint32_t group_closed(const struct group *g)

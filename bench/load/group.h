@@ -42,26 +42,36 @@ struct group_listener {
 #define GROUP_PER_SOURCE 8192
 #define GROUP_SOURCES (LOAD_SUBSCRIBERS / GROUP_PER_SOURCE + 1)
 
+#define GROUP_ROOM 80 /* bytes of a room's name */
+
 struct group_member {
 	struct group *group;
 	struct client *client;
 	uint32_t index;
 	uint64_t started_ns;
+	bool was_open;
+	uint64_t lost_ns; /* when its connection was lost; 0: it was not */
 };
 
 struct group {
 	struct group_env *env;
 	struct load_target target;
-	const char *rooms[1];
+	uint32_t room_count; /* 1 or more */
+	char (*room_names)[GROUP_ROOM];
+	const char **rooms;		 /* pointers to those */
 	char sources[GROUP_SOURCES][16]; /* "": whichever */
 	struct client_options options;	 /* of a sink or the publisher */
-	const struct client_ops *ops;
+	const struct client_ops *ops;	 /* of the subscribers */
+	const struct client_ops *publisher_ops;
 	struct group_member publisher;
-	struct group_member *members; /* decoding subscribers */
-	uint32_t member_count;	      /* raw: 1, the reference */
-	struct sinks *sinks;	      /* raw: the others; else NULL */
-	uint32_t started, open;	      /* of the members */
-	uint32_t closed;	      /* connections that ended on their own */
+	struct group_member *members;  /* decoding subscribers */
+	uint32_t member_count;	       /* raw: 1, the reference */
+	struct sinks *sinks;	       /* raw: the others; else NULL */
+	struct sinks *frozen;	       /* during a slice with such, or NULL */
+	uint32_t started, open;	       /* of the members */
+	uint32_t closed;	       /* connections that ended on their own */
+	uint64_t lost, reopened, gaps; /* of a group that reconnects, ever */
+	struct hist away;
 	struct hist setup;
 	struct group_listener *listener; /* NULL between slices */
 	char error[LOAD_TEXT];		 /* why the newest one ended */
@@ -84,13 +94,22 @@ struct group *group_connect(struct group_env *env,
 void group_free(struct group *g); /* disconnects; NULL is legal */
 
 /* Operations */
-/* Queues a message of the publisher; see group_flush(). */
-void group_publish(struct group *g, struct slice data, uint64_t id);
+/* Queues message `number` of the publisher to its room; see group_flush(). */
+void group_publish(struct group *g, uint32_t number, struct slice data,
+		   uint64_t id);
+/*
+ * Connects `count` subscribers more that never read. ERR_IO: not all of them
+ * opened, and group_error() may say why. group_thaw() closes them.
+ */
+MUST_USE enum err group_freeze(struct group *g, uint32_t count);
+void group_thaw(struct group *g);
 /* Sends what was queued now, instead of at the tick's end. */
 void group_flush(struct group *g);
 
 /* Queries */
 void group_count_bytes(const struct group *g, struct group_bytes *out);
+/* Whether the publisher has its connection. */
+bool group_can_publish(const struct group *g);
 uint32_t group_closed(const struct group *g);
 /* Why the newest connection ended; "" while none did. */
 const char *group_error(const struct group *g);

@@ -23,6 +23,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "servers/base/err.h"
 
@@ -78,6 +79,13 @@ uint64_t hist_lowest_equivalent(uint64_t ns);
  */
 bool hist_next(const struct hist *h, uint32_t *cursor, uint64_t *value,
 	       uint64_t *count);
+
+/*
+ * As HdrHistogram's outputPercentileDistribution() with five ticks per half
+ * distance, which other tools plot: values are divided by `scale` (1e6 gives
+ * milliseconds). Whether all could be written is for the caller to ask.
+ */
+void hist_write_text(const struct hist *h, double scale, FILE *f);
 
 /* JSON: {"total","clamped","min","max","mean","sd","counts":[index,count,…]}
  * with HdrHistogram's counts index; returns owned. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench/load/field.h"
+#include "bench/load/load_rooms.h"
 #include "servers/base/check.h"
 
 #define WINDOW 64
@@ -17,11 +18,21 @@ void ledger_init(struct ledger *l, size_t subscribers)
 	l->totals.subscribers = subscribers;
 	/* One more than asked, so that none is legal. */
 	l->subscribers = xcalloc(subscribers + 1, sizeof(*l->subscribers));
+	ledger_split(l, 1);
+}
+
+void ledger_split(struct ledger *l, uint32_t rooms)
+{
+	CHECK(rooms > 0 && l->totals.sent == 0);
+	l->rooms = rooms;
+	free(l->hash_sums);
+	l->hash_sums = xcalloc(rooms, sizeof(*l->hash_sums));
 }
 
 void ledger_release(struct ledger *l)
 {
 	free(l->subscribers);
+	free(l->hash_sums);
 	*l = (struct ledger){0};
 }
 
@@ -30,7 +41,7 @@ void ledger_clear(struct ledger *l)
 	uint64_t n = l->totals.subscribers;
 
 	memset(l->subscribers, 0, n * sizeof(*l->subscribers));
-	l->hash_sum = 0;
+	memset(l->hash_sums, 0, l->rooms * sizeof(*l->hash_sums));
 	l->totals = (struct ledger_totals){.subscribers = n};
 }
 
@@ -38,7 +49,7 @@ void ledger_clear(struct ledger *l)
 
 uint32_t ledger_sent(struct ledger *l, uint64_t hash)
 {
-	l->hash_sum += hash;
+	l->hash_sums[l->totals.sent % l->rooms] += hash;
 	return (uint32_t)l->totals.sent++;
 }
 
@@ -86,12 +97,15 @@ enum ledger_verdict ledger_receipt(struct ledger *l, size_t subscriber,
 	struct ledger_subscriber *s;
 
 	CHECK(subscriber < l->totals.subscribers);
-	if (number >= l->totals.sent) {
+	if (number >= l->totals.sent ||
+	    (l->rooms > 1 && number % l->rooms != subscriber % l->rooms)) {
 		l->totals.stray++;
 		return LEDGER_STRAY;
 	}
 	s = &l->subscribers[subscriber];
 	l->totals.digest += (2 * (uint64_t)subscriber + 1) * hash;
+	/* In its room the subscriber's own numbers have no holes. */
+	number /= l->rooms;
 	if (number >= s->next)
 		return advance(l, s, number);
 	return look_back(l, s, number);
@@ -111,9 +125,15 @@ void ledger_settle(struct ledger *l)
 {
 	struct ledger_totals *t = &l->totals;
 
-	t->lost = t->sent * t->subscribers - t->delivered;
-	/* The odd numbers 1, 3, ... 2n-1 sum to n squared. */
-	t->expected = t->subscribers * t->subscribers * l->hash_sum;
+	t->lost = 0;
+	t->expected = 0;
+	for (uint32_t k = 0; k < l->rooms; k++) {
+		t->lost += rooms_share(t->sent, l->rooms, k) *
+			   rooms_share(t->subscribers, l->rooms, k);
+		t->expected += rooms_odd_sum(t->subscribers, l->rooms, k) *
+			       l->hash_sums[k];
+	}
+	t->lost -= t->delivered;
 }
 
 void ledger_merge(struct ledger_totals *into, const struct ledger_totals *from)

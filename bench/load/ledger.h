@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who got what: for one room and one slice, every receipt of every subscriber
+ * Who got what: for one group and one slice, every receipt of every subscriber
  * is checked in O(1), in 16 bytes a subscriber. Messages are numbered from 0
  * by the sender, inside the payload, so that nothing rests on the server's
  * own sequence numbers.
@@ -8,7 +8,9 @@
  * The digest is a sum over receipts of (2 * subscriber + 1) * hash(message),
  * so it depends on who got which message how often, but not on the order, the
  * time or the backend: equal digests mean the same deliveries. Its
- * expected value is subscribers^2 * the sum of the hashes of what was sent.
+ * expected value is subscribers^2 * the sum of the hashes of what was sent,
+ * summed up by room when there are several (load_rooms.h): a message of another
+ * room than the subscriber's is a stray.
  *
  * A receipt more than 64 messages behind the newest one of its subscriber
  * counts as reordered while the subscriber still misses something, and as
@@ -36,7 +38,7 @@ struct ledger_totals {
 	uint64_t subscribers;
 	uint64_t sent;	     /* messages */
 	uint64_t delivered;  /* first receipts */
-	uint64_t lost;	     /* sent * subscribers - delivered */
+	uint64_t lost;	     /* what was owed - delivered */
 	uint64_t duplicated; /* receipts of what that subscriber had */
 	uint64_t reordered;  /* first receipts after that of a later message */
 	uint64_t corrupt;    /* receipts whose bytes are not those sent */
@@ -47,18 +49,21 @@ struct ledger_totals {
 
 struct ledger {
 	struct ledger_subscriber *subscribers;
-	uint64_t hash_sum; /* of the messages sent */
+	uint32_t rooms;
+	uint64_t *hash_sums; /* of the messages sent, by room */
 	struct ledger_totals totals;
 };
 
 enum ledger_verdict {
 	LEDGER_FIRST, /* in order, or closing a hole: counts as delivered */
 	LEDGER_DUPLICATE,
-	LEDGER_STRAY, /* not a number that was sent */
+	LEDGER_STRAY, /* not a number that was sent to that room */
 };
 
 /* Life cycle */
 void ledger_init(struct ledger *l, size_t subscribers);
+/* Several rooms instead of one; before anything is sent. */
+void ledger_split(struct ledger *l, uint32_t rooms);
 void ledger_release(struct ledger *l);
 void ledger_clear(struct ledger *l); /* a new slice, same subscribers */
 

@@ -230,3 +230,40 @@ Test(ledger, totals_of_workers_add_up)
 	cr_assert_eq(sum.delivered, 4 * N);
 	cr_assert(ledger_balanced(&sum));
 }
+
+/* 5 subscribers in 2 rooms: 0, 2, 4 and 1, 3. */
+Test(ledger, rooms_are_owed_their_own_messages)
+{
+	ledger_init(&l, 5);
+	ledger_split(&l, 2);
+	for (uint32_t n = 0; n < 7; n++)
+		cr_assert_eq(ledger_sent(&l, n * 1000 + 7), n);
+	for (uint32_t n = 0; n < 7; n++) {
+		for (size_t s = n % 2; s < 5; s += 2)
+			cr_assert_eq(ledger_receipt(&l, s, n, n * 1000 + 7),
+				     LEDGER_FIRST);
+	}
+	ledger_settle(&l);
+	cr_assert_eq(l.totals.delivered, 4 * 3 + 3 * 2);
+	cr_assert(ledger_balanced(&l.totals));
+	cr_assert_eq(ledger_receipt(&l, 1, 2, 2007), LEDGER_STRAY);
+	cr_assert_eq(ledger_receipt(&l, 2, 6, 6007), LEDGER_DUPLICATE);
+	ledger_settle(&l);
+	cr_assert_eq(l.totals.stray, 1);
+	cr_assert_eq(l.totals.duplicated, 1);
+	cr_assert_eq(l.totals.reordered, 0);
+}
+
+Test(ledger, what_a_room_misses_is_lost)
+{
+	ledger_init(&l, 3);
+	ledger_split(&l, 2);
+	for (uint32_t n = 0; n < 6; n++)
+		(void)ledger_sent(&l, 1 + n);
+	cr_assert_eq(ledger_receipt(&l, 1, 5, 6), LEDGER_FIRST);
+	cr_assert_eq(ledger_receipt(&l, 1, 1, 2), LEDGER_FIRST);
+	ledger_settle(&l);
+	cr_assert_eq(l.totals.reordered, 1);
+	cr_assert_eq(l.totals.lost, 3 * 2 + 3 - 2);
+	cr_assert_neq(l.totals.digest, l.totals.expected);
+}

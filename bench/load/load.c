@@ -38,6 +38,9 @@ void load_result_release(struct load_result *r)
 	}
 	hist_release(&r->ack);
 	hist_release(&r->lag);
+	hist_release(&r->kernel);
+	hist_release(&r->client_lag);
+	hist_release(&r->away);
 	load_result_init(r);
 }
 
@@ -113,11 +116,18 @@ static const struct field target_fields[] = {
 	FIELD_TEXT("path", struct load_target, path),
 	FIELD_TEXT("nsp", struct load_target, nsp),
 	FIELD_TEXT("room", struct load_target, room),
+	FIELD_U32("rooms", struct load_target, rooms),
 	FIELD_U32("subscribers", struct load_target, subscribers),
 	FIELD_U32("connect_rate", struct load_target, connect_rate),
 	FIELD_U32("connect_pending", struct load_target, connect_pending),
 	FIELD_U64("timeout_ns", struct load_target, timeout_ns),
 	FIELD_BOOL("raw", struct load_target, raw),
+	FIELD_BOOL("deflate", struct load_target, deflate),
+	FIELD_BOOL("reconnect", struct load_target, reconnect),
+	FIELD_BOOL("forget", struct load_target, forget),
+	FIELD_BOOL("fallback", struct load_target, fallback),
+	FIELD_TEXT("publisher_host", struct load_target, publisher_host),
+	FIELD_INT("publisher_port", struct load_target, publisher_port),
 	FIELD_END,
 };
 
@@ -127,6 +137,7 @@ static const struct field connected_fields[] = {
 	FIELD_U64("end_ns", struct load_connected, end_ns),
 	FIELD_U64("bytes_in", struct load_connected, bytes_in),
 	FIELD_U64("bytes_out", struct load_connected, bytes_out),
+	FIELD_U64("cpu_ns", struct load_connected, cpu_ns),
 	FIELD_HIST("setup", struct load_connected, setup),
 	FIELD_TEXT("error", struct load_connected, error),
 	FIELD_END,
@@ -146,6 +157,8 @@ static const struct field plan_fields[] = {
 	FIELD_HEX("run", struct load_plan, run),
 	FIELD_U64("drain_ns", struct load_plan, drain_ns),
 	FIELD_BOOL("spin", struct load_plan, spin),
+	FIELD_BOOL("stamps", struct load_plan, stamps),
+	FIELD_U32("frozen", struct load_plan, frozen),
 	FIELD_END,
 };
 
@@ -171,9 +184,16 @@ static const struct field result_fields[] = {
 	FIELD_DOUBLE("busy", struct load_result, busy),
 	FIELD_U32("closed", struct load_result, closed),
 	FIELD_U32("failed_acks", struct load_result, failed_acks),
+	FIELD_U64("lost", struct load_result, lost),
+	FIELD_U64("reopened", struct load_result, reopened),
+	FIELD_U64("gaps", struct load_result, gaps),
+	FIELD_U64("unsent", struct load_result, unsent),
+	FIELD_HIST("away", struct load_result, away),
 	FIELD_BOOL("timed_out", struct load_result, timed_out),
 	FIELD_HIST("ack", struct load_result, ack),
 	FIELD_HIST("lag", struct load_result, lag),
+	FIELD_HIST("kernel", struct load_result, kernel),
+	FIELD_HIST("client_lag", struct load_result, client_lag),
 	FIELD_TEXT("error", struct load_result, error),
 	FIELD_END,
 };

@@ -26,32 +26,53 @@ struct cJSON;
 #define LOAD_SUBSCRIBERS 19000 /* of one worker, all groups together */
 #define LOAD_TEXT 128
 
-/* One group: N subscribers of one room and one publisher (not a member). */
+/*
+ * One group: N subscribers and one publisher (not a member). With several
+ * rooms, subscriber i is a member of room i % rooms, and message n goes to room
+ * n % rooms; see load_rooms.h for what follows from that.
+ */
 struct load_target {
 	int group;	  /* 0..LOAD_GROUPS-1, chosen by the caller */
-	char dialect[16]; /* "ws", "longpoll", "sse", "bare" */
+	char dialect[24]; /* "ws", "longpoll", "longpoll+upgrade", "sse",
+			     "bare", or one of plain.h */
 	char host[64];
 	int port;
 	char path[64]; /* "": the dialect's default */
 	char nsp[64];  /* "": "/" */
 	char room[64];
-	uint32_t subscribers;	  /* 0 is legal for rtt */
+	/* 0 and 1: one room, called `room`; else room k is "<room>.<k>". At
+	 * most one per subscriber, and not for raw groups. */
+	uint32_t rooms;
+	uint32_t subscribers;	  /* of all rooms; 0 is legal for rtt */
 	uint32_t connect_rate;	  /* connections per second; 0: no limit */
 	uint32_t connect_pending; /* at most so many at once; 0: 64 */
 	uint64_t timeout_ns;	  /* for all to be open; 0: 30 s */
 	/*
 	 * Subscribers do not decode: a plain recv() loop that counts bytes,
-	 * but for the first, which tells how many bytes a message has. Not
-	 * for "longpoll". The server's heartbeats are not answered, so a raw
-	 * group lives for tens of seconds only.
+	 * but for the first, which tells how many bytes a message has. For
+	 * "ws", "sse" and "bare" only. The server's heartbeats are
+	 * not answered, so a raw group lives for tens of seconds only.
 	 */
 	bool raw;
+	bool deflate; /* "ws": subscribers offer permessage-deflate */
+	/*
+	 * Connections that are lost are made again, and what was missed is
+	 * asked for, unless `forget`. The result then tells how often and how
+	 * long; without it a lost connection ends the slice.
+	 */
+	bool reconnect, forget;
+	bool fallback; /* "longpoll+upgrade": may stay with polling */
+	/* Where the publisher connects to, past what is in between; "": as
+	 * the others. */
+	char publisher_host[64];
+	int publisher_port;
 };
 
 struct load_connected {
 	uint32_t open; /* subscribers */
 	uint64_t start_ns, end_ns;
 	uint64_t bytes_in, bytes_out;
+	uint64_t cpu_ns;       /* the worker\'s own */
 	struct hist setup;     /* from connect() to a member of the room */
 	char error[LOAD_TEXT]; /* "" or why it failed, for a person */
 };
@@ -78,6 +99,12 @@ struct load_plan {
 	uint64_t drain_ns;    /* wait at most so long for what is missing;
 				 0: 5 s */
 	bool spin;	      /* poll without sleeping, instead of blocking */
+	bool stamps;	      /* `kernel` and `client_lag` of the result */
+	/*
+	 * So many subscribers more, connected before the slice and closed
+	 * behind it, that never read. For dialects as in `raw`.
+	 */
+	uint32_t frozen;
 };
 
 struct load_result {
@@ -94,15 +121,29 @@ struct load_result {
 	double busy; /* share of the wall time not waiting (spin: not idling) */
 	uint32_t closed;      /* connections that ended on their own */
 	uint32_t failed_acks; /* rtt: answers that were errors */
-	bool timed_out;	      /* drain_ns passed with something missing */
+	/* Of groups that reconnect: */
+	uint64_t lost;	   /* connections */
+	uint64_t reopened; /* of those */
+	uint64_t gaps;	   /* told to subscribers */
+	uint64_t unsent;   /* messages due while the publisher was away */
+	struct hist away;  /* from being lost to being a member again */
+	bool timed_out;	   /* drain_ns passed with something missing */
 	struct ledger_totals ledger; /* raw: of the one that decodes */
 	/* Latency over messages, and over all receipts; see receipts.h.
 	 * `from_sent` differs from `from_intended` for LOAD_OPEN only, and
 	 * is empty otherwise. Empty for raw groups. */
 	struct hist from_intended[RECEIPTS_KINDS];
 	struct hist from_sent[RECEIPTS_KINDS];
-	struct hist ack;       /* rtt: publish to answer */
-	struct hist lag;       /* open: intended to sent */
+	struct hist ack; /* rtt: publish to answer */
+	struct hist lag; /* open: intended to sent */
+	/*
+	 * By the kernel's stamps of receipt (SO_TIMESTAMPNS): from the
+	 * intended time to the kernel's socket, over all receipts (rtt:
+	 * answers); and from there until the worker took note. What came in
+	 * one read has one stamp, that of its newest bytes. Empty without
+	 * `stamps` and for raw groups.
+	 */
+	struct hist kernel, client_lag;
 	char error[LOAD_TEXT]; /* "" or why the slice is not usable */
 };
 

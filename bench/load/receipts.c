@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "bench/load/load_rooms.h"
 #include "servers/base/check.h"
 
 #define FIRST_CAPACITY 1024
@@ -13,8 +14,14 @@ void receipts_init(struct receipts *r, uint32_t subscribers)
 {
 	*r = (struct receipts){
 		.subscribers = subscribers,
-		.median_at = (subscribers + 1) / 2,
+		.rooms = 1,
 	};
+}
+
+void receipts_split(struct receipts *r, uint32_t rooms)
+{
+	CHECK(rooms > 0 && (rooms == 1 || rooms <= r->subscribers));
+	r->rooms = rooms;
 }
 
 void receipts_release(struct receipts *r)
@@ -96,6 +103,8 @@ static void record(struct receipts *r, const struct receipts_message *m,
 bool receipts_add(struct receipts *r, uint32_t number, uint64_t now_ns)
 {
 	struct receipts_message *m = &r->messages[number];
+	uint64_t owed =
+		rooms_share(r->subscribers, r->rooms, number % r->rooms);
 
 	CHECK(number < r->count);
 	r->last_ns = now_ns;
@@ -103,9 +112,9 @@ bool receipts_add(struct receipts *r, uint32_t number, uint64_t now_ns)
 		     since(now_ns, m->sent_ns));
 	if (++m->received == 1)
 		m->first_ns = now_ns;
-	if (m->received == r->median_at)
+	if (m->received == (owed + 1) / 2)
 		m->median_ns = now_ns;
-	if (m->received != r->subscribers)
+	if (m->received != owed)
 		return false;
 	record(r, m, RECEIPTS_FIRST, m->first_ns);
 	record(r, m, RECEIPTS_MEDIAN, m->median_ns);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * When a message arrived: for every message of a slice the first, the median
- * (ceil(N/2)-th) and the last of its N receipts, in O(1) per receipt. The
+ * (ceil(N/2)-th) and the last of its N receipts (N subscribers, or those of
+ * the message's room), in O(1) per receipt. The
  * receipts of one message are correlated, so percentiles run over messages;
  * a histogram over all receipts stands beside them.
  *
@@ -39,7 +40,7 @@ struct receipts {
 	struct receipts_message *messages;
 	size_t count, capacity;
 	uint32_t subscribers;
-	uint32_t median_at; /* the receipt that counts as the median */
+	uint32_t rooms; /* see load_rooms.h */
 	uint64_t completed;
 	uint64_t last_ns; /* time of the latest receipt */
 	struct hist from_intended[RECEIPTS_KINDS]; /* corrected */
@@ -50,6 +51,8 @@ struct receipts {
 
 /* Life cycle */
 void receipts_init(struct receipts *r, uint32_t subscribers);
+/* Several rooms instead of one, none of them empty; before anything is sent. */
+void receipts_split(struct receipts *r, uint32_t rooms);
 void receipts_release(struct receipts *r);
 void receipts_clear(struct receipts *r); /* a new slice */
 

@@ -88,3 +88,25 @@ Test(receipts, a_new_slice_starts_empty)
 	cr_assert(receipts_add(&r, 0, 2));
 	cr_assert_eq(r.completed, 1);
 }
+
+/* 7 subscribers in 3 rooms: the first has 3, the others 2. */
+Test(receipts, first_median_and_last_of_a_room)
+{
+	receipts_init(&r, 7);
+	receipts_split(&r, 3);
+	for (uint64_t n = 0; n < 3; n++)
+		cr_assert_eq(receipts_sent(&r, 100, 100, 0), ERR_OK);
+	cr_assert_not(receipts_add(&r, 0, 110));
+	cr_assert_not(receipts_add(&r, 1, 120));
+	cr_assert_not(receipts_add(&r, 0, 130));
+	cr_assert(receipts_add(&r, 1, 140));
+	cr_assert(receipts_add(&r, 0, 150));
+	receipts_settle(&r);
+	cr_assert_eq(r.completed, 2);
+	cr_assert_eq(r.from_intended[RECEIPTS_FIRST].max, 20);
+	cr_assert_eq(r.from_intended[RECEIPTS_FIRST].min, 10);
+	cr_assert_eq(r.from_intended[RECEIPTS_MEDIAN].max, 30);
+	cr_assert_eq(r.from_intended[RECEIPTS_MEDIAN].min, 20);
+	cr_assert_eq(r.from_intended[RECEIPTS_LAST].max, 50);
+	cr_assert_eq(r.from_intended[RECEIPTS_LAST].min, 40);
+}

@@ -28,6 +28,7 @@ struct sinks {
 	const struct client_options *options;
 	struct buf request;
 	bool http; /* the answer starts with a head */
+	bool frozen;
 	uint32_t max, started, open, closed;
 	uint64_t bytes_in, bytes_out;
 	const char *error;
@@ -88,6 +89,15 @@ static bool past_head(struct sink *k, size_t got)
 	return false;
 }
 
+/* It stays open, and nobody looks at it any more. */
+static void freeze(struct sink *k)
+{
+	int fd = k->conn.io.fd;
+
+	loop_remove(k->set->loop, &k->conn.io);
+	k->conn.io.fd = fd; /* so that it is closed in the end */
+}
+
 static void on_opening(struct loop_fd *f, uint32_t events)
 {
 	struct sink *k = container_of(f, struct sink, conn.io);
@@ -98,6 +108,10 @@ static void on_opening(struct loop_fd *f, uint32_t events)
 		if (f->on_event == on_opening && past_head(k, got)) {
 			f->on_event = on_bytes;
 			k->set->open++;
+			if (k->set->frozen) {
+				freeze(k);
+				return;
+			}
 		}
 	}
 }
@@ -210,6 +224,11 @@ void sinks_free(struct sinks *s)
 }
 
 /* Operations */
+
+void sinks_freeze(struct sinks *s)
+{
+	s->frozen = true;
+}
 
 void sinks_connect(struct sinks *s)
 {

@@ -32,6 +32,8 @@ MUST_USE enum err sinks_new(struct loop *l, const char *dialect,
 void sinks_free(struct sinks *s); /* closes; NULL is legal */
 
 /* Operations */
+/* Those that open from now on are not read: their peer gets stuck. */
+void sinks_freeze(struct sinks *s);
 /* Starts connecting one more; failures are seen in sinks_closed(). */
 void sinks_connect(struct sinks *s);
 

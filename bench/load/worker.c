@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -66,7 +67,25 @@ static void unblock_signals(void)
 	(void)signal(SIGINT, SIG_IGN);
 }
 
-static _Noreturn void run_child(int fd, int cpu, pid_t parent)
+/* False when it cannot be entered. */
+static bool enter_network_of(pid_t pid)
+{
+	char path[64];
+	bool entered;
+	int fd;
+
+	if (pid == 0)
+		return true;
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	entered = setns(fd, CLONE_NEWNET) == 0;
+	(void)close(fd);
+	return entered;
+}
+
+static _Noreturn void run_child(int fd, int cpu, pid_t network, pid_t parent)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* The parent may have died before that took effect. */
@@ -75,12 +94,19 @@ static _Noreturn void run_child(int fd, int cpu, pid_t parent)
 	unblock_signals();
 	close_others(fd);
 	pin(cpu);
+	if (!enter_network_of(network))
+		_exit(1);
 	_exit(worker_serve(fd) == ERR_OK ? 0 : 1);
 }
 
 /* Life cycle */
 
 enum err worker_start(int cpu, struct worker **out)
+{
+	return worker_start_in(0, cpu, out);
+}
+
+enum err worker_start_in(pid_t network, int cpu, struct worker **out)
 {
 	struct worker *w;
 	pid_t parent = getpid();
@@ -91,7 +117,7 @@ enum err worker_start(int cpu, struct worker **out)
 		return errno == EMFILE || errno == ENFILE ? ERR_LIMIT : ERR_IO;
 	pid = fork();
 	if (pid == 0)
-		run_child(ends[1], cpu, parent);
+		run_child(ends[1], cpu, network, parent);
 	(void)close(ends[1]);
 	if (pid < 0) {
 		(void)close(ends[0]);

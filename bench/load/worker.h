@@ -40,6 +40,8 @@ struct worker;
  * orchestrator decides what Ctrl-C means), and it dies with its parent.
  */
 MUST_USE enum err worker_start(int cpu, struct worker **out);
+/* The same in the network namespace of process `pid`; 0: in ours. */
+MUST_USE enum err worker_start_in(pid_t pid, int cpu, struct worker **out);
 /* Asks it to exit, kills it after a second, reaps it. NULL is legal. */
 void worker_stop(struct worker *w);
 

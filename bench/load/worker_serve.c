@@ -61,6 +61,22 @@ static enum err on_connect(struct serving *s, const cJSON *json)
 	return e;
 }
 
+static void run_plan(struct group *g, const struct load_plan *plan,
+		     struct load_result *result)
+{
+	if (!g) {
+		(void)snprintf(result->error, sizeof(result->error),
+			       "the group is not connected");
+		return;
+	}
+	if (plan->frozen > 0 && group_freeze(g, plan->frozen) != ERR_OK)
+		(void)snprintf(result->error, sizeof(result->error),
+			       "subscribers that do not read did not open");
+	else
+		drive_run(g, plan, result);
+	group_thaw(g);
+}
+
 static enum err on_run(struct serving *s, const cJSON *json)
 {
 	struct load_plan plan;
@@ -73,11 +89,7 @@ static enum err on_run(struct serving *s, const cJSON *json)
 	load_result_init(&result);
 	result.group = plan.group;
 	result.kind = plan.kind;
-	if (s->groups[plan.group])
-		drive_run(s->groups[plan.group], &plan, &result);
-	else
-		(void)snprintf(result.error, sizeof(result.error),
-			       "the group is not connected");
+	run_plan(s->groups[plan.group], &plan, &result);
 	e = lines_send(&s->lines,
 		       reply("result", load_result_to_json(&result)));
 	load_result_release(&result);

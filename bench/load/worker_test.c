@@ -103,6 +103,81 @@ Test(worker, closed_loop_delivers_everything_with_one_digest)
 	load_result_release(&sixteen);
 }
 
+/* Who does not read is there, is not timed, and leaves with the slice. */
+Test(worker, frozen_subscribers_are_no_part_of_what_is_measured)
+{
+	struct load_plan p = {
+		.kind = LOAD_CLOSED, .messages = 100, .run = 1, .frozen = 3};
+	struct load_result r;
+
+	connect_group(target(0));
+	for (p.run = 1; p.run < 4; p.run++) {
+		p.frozen = p.run % 2 ? 3 : 0;
+		run(&p, &r);
+		assert_closed(&r, 100);
+		load_result_release(&r);
+	}
+}
+
+/* 50 subscribers in 7 rooms: one room has 8, the others 7. */
+Test(worker, rooms_get_their_own_messages_and_no_others)
+{
+	struct load_plan p = {
+		.kind = LOAD_CLOSED, .messages = 71, .run = 1, .window = 5};
+	struct load_target t = target(0);
+	struct load_connected c;
+	struct load_result r;
+
+	t.rooms = 7;
+	load_connected_init(&c);
+	cr_assert_eq(worker_connect(worker, &t, &c), ERR_OK, "%s", c.error);
+	load_connected_release(&c);
+	for (p.run = 1; p.run < 3; p.run++) {
+		run(&p, &r);
+		cr_assert_eq(r.completed, 71);
+		cr_assert_eq(r.deliveries, 71 * 7 + 11, "room 0 has one more");
+		cr_assert_eq(r.ledger.delivered, r.deliveries);
+		cr_assert_eq(r.from_intended[RECEIPTS_LAST].total, 71);
+		cr_assert_eq(r.from_intended[RECEIPTS_ALL].total, r.deliveries);
+		load_result_release(&r);
+	}
+}
+
+/* See conn_test.c about the first bytes. */
+Test(worker, stamps_of_the_kernel_stand_beside_the_workers)
+{
+	struct load_plan p = {.kind = LOAD_OPEN,
+			      .messages = 100,
+			      .rate = 500,
+			      .stamps = true};
+	struct load_result r;
+
+	connect_group(target(0));
+	for (p.run = 1; p.run < 4; p.run++) {
+		p.kind = p.run == 2 ? LOAD_CLOSED : LOAD_OPEN;
+		p.stamps = p.run != 3;
+		run(&p, &r);
+		cr_assert_eq(r.kernel.total, r.client_lag.total);
+		cr_assert_leq(r.kernel.total, p.stamps ? 100 * N : 0);
+		cr_assert(p.run != 2 || r.kernel.total > 0);
+		cr_assert_leq(r.client_lag.max,
+			      r.from_intended[RECEIPTS_ALL].max + MS);
+		load_result_release(&r);
+	}
+}
+
+Test(worker, rooms_that_stay_empty_are_not_made)
+{
+	struct load_target t = target(0);
+	struct load_connected c;
+
+	t.rooms = N + 1;
+	load_connected_init(&c);
+	cr_assert_eq(worker_connect(worker, &t, &c), ERR_IO);
+	cr_assert_str_eq(c.error, "such a group cannot be made");
+	load_connected_release(&c);
+}
+
 Test(worker, closed_loop_lasts_as_long_as_planned)
 {
 	struct load_plan p = {

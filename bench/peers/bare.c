@@ -12,9 +12,12 @@
 #include "bench/load/bare_server.h"
 #include "servers/base/opt.h"
 
+#define MS 1000000
+
 struct options {
 	const char *host;
 	int64_t port;
+	int64_t delay_ms, stall_every_ms, stall_ms;
 	bool help;
 };
 
@@ -23,6 +26,12 @@ static const struct opt table[] = {
 		   struct options, host),
 	OPT_INT("port", "N", "port to listen on; 0 picks one", 0, 65535,
 		struct options, port),
+	OPT_INT("delay-ms", "N", "hold each message back for N ms", 0, 60000,
+		struct options, delay_ms),
+	OPT_INT("stall-every-ms", "N", "stand still every N ms; 0: never", 0,
+		3600000, struct options, stall_every_ms),
+	OPT_INT("stall-ms", "N", "stand still for N ms", 0, 60000,
+		struct options, stall_ms),
 	OPT_FLAG("help", "print this and exit", struct options, help),
 	OPT_END,
 };
@@ -40,6 +49,19 @@ static int stop_signals(void)
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+static enum err disturb_and_run(struct bare_server *s, const struct options *o,
+				int stop_fd)
+{
+	struct bare_disturbance d = {
+		.delay_ns = (uint64_t)o->delay_ms * MS,
+		.stall_every_ns = (uint64_t)o->stall_every_ms * MS,
+		.stall_ns = (uint64_t)o->stall_ms * MS,
+	};
+	enum err e = bare_server_disturb(s, &d);
+
+	return e ? e : bare_server_run(s, stop_fd);
+}
+
 static int serve(const struct options *o)
 {
 	struct bare_server *s = NULL;
@@ -52,7 +74,7 @@ static int serve(const struct options *o)
 		printf("listening on http://%s:%d\n", o->host,
 		       bare_server_port(s));
 		(void)fflush(stdout);
-		e = bare_server_run(s, stop_fd);
+		e = disturb_and_run(s, o, stop_fd);
 	}
 	if (e)
 		(void)fprintf(stderr, "pushmark-bare: %s:%d: %s\n", o->host,
@@ -65,7 +87,7 @@ static int serve(const struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.host = "127.0.0.1", .port = 8090};
+	struct options o = {.host = "127.0.0.1", .port = 8090, .stall_ms = 100};
 	const struct options defaults = o;
 	struct opt_list operands = {0};
 	char message[256];

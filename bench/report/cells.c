@@ -146,7 +146,8 @@ void cells_verdict(struct table *t, const struct cJSON *m)
 	}
 	/* Against itself any difference is the measurement's own. */
 	if (strcmp(view_text(m, "target"), view_text(m, "baseline")) == 0 &&
-	    strcmp(view_text(m, "method"), "pairs") == 0)
+	    strcmp(view_text(m, "method"), "client") != 0 &&
+	    !(view_number(m, "parameters.frozen") > 0))
 		verdict = "noise band";
 	if (strcmp(verdict, "better") == 0)
 		style = TABLE_GOOD;
@@ -172,4 +173,26 @@ void cells_notes(struct table *t, const struct cJSON *m, struct view_caveats *c)
 					       "%s%zu", at ? " " : "", number);
 	}
 	table_cell(t, text);
+}
+
+/* "1.2 ms [1.1, 1.4]", or without an interval when it was seen once. */
+void cells_observation(struct table *t, const struct cJSON *o)
+{
+	struct format a = {0}, b = {0}, c = {0};
+	const char *unit = view_text(o, "unit");
+	double low = view_number(o, "low"), high = view_number(o, "high");
+	double value = view_number(o, "value");
+	char text[160];
+
+	if (isnan(value))
+		table_cell(t, DASH);
+	else if (!(low < value) && !(high > value))
+		table_cell(t, format_unit(&a, value, unit));
+	else {
+		(void)snprintf(text, sizeof(text), "%s [%s, %s]",
+			       format_unit(&a, value, unit),
+			       format_unit(&b, low, unit),
+			       format_unit(&c, high, unit));
+		table_cell(t, text);
+	}
 }

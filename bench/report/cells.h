@@ -22,6 +22,8 @@ void cells_calls(struct table *t, double n);
 void cells_bytes(struct table *t, double n);
 /* Two cells: the value and its interval. */
 void cells_memory(struct table *t, struct view_figure f);
+/* A method's observation; NULL: it has none. */
+void cells_observation(struct table *t, const struct cJSON *observation);
 void cells_verdict(struct table *t, const struct cJSON *measurement);
 /* The numbers of its caveats. */
 void cells_notes(struct table *t, const struct cJSON *measurement,

@@ -94,3 +94,41 @@ const char *format_ratio(struct format *f, double r)
 		       fabs(r) < 0.3995 ? 3 : decimals(r), r);
 	return f->text;
 }
+
+static const char *format_share(struct format *f, double share)
+{
+	(void)snprintf(f->text, sizeof(f->text), "%.*f %%",
+		       share > 0.9995 || share < 0.0005 ? 0 : 1, 100 * share);
+	return f->text;
+}
+
+const char *format_number(struct format *f, double n)
+{
+	return fabs(n) < 0.3995 ? format_ratio(f, n) : format_count(f, n);
+}
+
+static const char *format_followed(struct format *f, double n, const char *unit)
+{
+	struct format number = {0};
+
+	(void)snprintf(f->text, sizeof(f->text), "%s%s",
+		       format_number(&number, n), unit);
+	return f->text;
+}
+
+const char *format_unit(struct format *f, double value, const char *unit)
+{
+	if (strcmp(unit, "ns") == 0)
+		return format_time(f, value);
+	if (strcmp(unit, "bytes") == 0)
+		return format_bytes(f, value);
+	if (strcmp(unit, "share") == 0)
+		return format_share(f, value);
+	if (strcmp(unit, "ratio") == 0)
+		return format_ratio(f, value);
+	if (strcmp(unit, "1/s") == 0)
+		return format_followed(f, value, "/s");
+	if (strcmp(unit, "Mbit/s") == 0)
+		return format_followed(f, value, " Mbit/s");
+	return format_count(f, value);
+}

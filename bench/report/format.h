@@ -17,6 +17,9 @@ const char *format_us(struct format *f, double ns);   /* "8.41", in µs */
 const char *format_count(struct format *f, double n); /* "98,300" */
 const char *format_whole(struct format *f, double n); /* "98,312" */
 const char *format_bytes(struct format *f, double n); /* "1.23 KiB" */
-const char *format_ratio(struct format *f, double r); /* "0.131", "1.02" */
+/* By a unit's name as run.json has it; one it does not know is a number. */
+const char *format_unit(struct format *f, double value, const char *unit);
+const char *format_number(struct format *f, double n); /* a small one, too */
+const char *format_ratio(struct format *f, double r);  /* "0.131", "1.02" */
 
 #endif

@@ -2,6 +2,7 @@
 #include "bench/report/report.h"
 
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <string.h>
 
 #include "bench/report/format.h"
@@ -145,9 +146,61 @@ static void print_budget(const cJSON *run, FILE *out, enum table_output how)
 	table_release(&t);
 }
 
-static bool has_budget(const cJSON *run)
+static void print_published(const cJSON *run, FILE *out, enum table_output how)
 {
-	const cJSON *list = view_get(run, "budget");
+	const cJSON *list = view_get(run, "published");
+	struct table t;
+
+	table_init(&t);
+	table_column(&t, "figure", TABLE_LEFT);
+	table_column(&t, "target", TABLE_LEFT);
+	table_column(&t, "published", TABLE_RIGHT);
+	table_column(&t, "here", TABLE_RIGHT);
+	table_column(&t, "ratio", TABLE_RIGHT);
+	for (const cJSON *p = list->child; p; p = p->next) {
+		double ours = view_number(p, "measured");
+		double ratio = view_number(p, "ratio");
+		struct format f = {0};
+
+		table_cell(&t, view_text(p, "what"));
+		table_cell(&t, view_text(p, "target"));
+		table_cell(&t, format_number(&f, view_number(p, "published")));
+		table_cell(&t,
+			   isnan(ours) ? "not had" : format_number(&f, ours));
+		table_cell(&t, isnan(ratio) ? "" : format_ratio(&f, ratio));
+	}
+	table_print(&t, out, how);
+	table_release(&t);
+}
+
+/* Sources and reasons, each once. */
+static void print_reasons(const cJSON *run, FILE *out, bool markdown)
+{
+	const cJSON *list = view_get(run, "published");
+	const char *previous = "";
+
+	(void)fputc('\n', out);
+	for (const cJSON *p = list->child; p; p = p->next) {
+		char text[2048];
+
+		if (strcmp(view_text(p, "why"), previous) == 0)
+			continue;
+		previous = view_text(p, "why");
+		(void)snprintf(text, sizeof(text), "%s: %s. %s",
+			       view_text(p, "scenario"), view_text(p, "source"),
+			       previous);
+		if (markdown)
+			(void)fprintf(out, "- %s\n", text);
+		else {
+			(void)fputs("  ", out);
+			print_wrapped(out, text, 2);
+		}
+	}
+}
+
+static bool has_items(const cJSON *run, const char *key)
+{
+	const cJSON *list = view_get(run, key);
 
 	return list && list->child;
 }
@@ -199,9 +252,14 @@ void report_print(const struct cJSON *run, FILE *out, bool colour)
 		(void)fputs("\nFailures\n", out);
 		print_failures(run, out, false);
 	}
-	if (has_budget(run)) {
+	if (has_items(run, "budget")) {
 		(void)fputs("\nBudget\n", out);
 		print_budget(run, out, how);
+	}
+	if (has_items(run, "published")) {
+		(void)fputs("\nPublished results\n", out);
+		print_published(run, out, how);
+		print_reasons(run, out, false);
 	}
 	(void)fputs("\nNotes\n", out);
 	print_caveats(run, &caveats, out, false);
@@ -298,9 +356,14 @@ void report_markdown(const struct cJSON *run, FILE *out)
 	markdown_tables(run, &caveats, out);
 	(void)fputc('\n', out);
 	print_legend(out, true);
-	if (has_budget(run)) {
+	if (has_items(run, "budget")) {
 		(void)fputs("\n## Budget\n\n", out);
 		print_budget(run, out, TABLE_MARKDOWN);
+	}
+	if (has_items(run, "published")) {
+		(void)fputs("\n## Published results\n\n", out);
+		print_published(run, out, TABLE_MARKDOWN);
+		print_reasons(run, out, true);
 	}
 	(void)fputs("\n## Notes\n\n", out);
 	print_caveats(run, &caveats, out, true);

@@ -81,11 +81,42 @@ void section_setting(const struct section *s, FILE *out)
 	setting(out, m, "parameters.subscribers", "; ", " subscribers");
 	setting(out, m, "parameters.payload", ", ", " bytes");
 	setting(out, m, "parameters.pairs", "; ", " pairs");
-	setting(out, m, "parameters.slice_ms", " of slices of ", " ms");
+	setting(out, m, "parameters.slice_ms",
+		isnan(view_number(m, "parameters.pairs")) ? "; slices of "
+							  : " of slices of ",
+		" ms");
 	setting(out, m, "parameters.starts", "; servers started ", " times");
 }
 
+/* Whether its rows are what a method observed, and no pairs or memory. */
+static bool section_is_observed(const struct section *s)
+{
+	const char *method = view_text(s->rows[0], "method");
+
+	return strcmp(method, "pairs") != 0 && strcmp(method, "connect") != 0 &&
+	       strcmp(method, "client") != 0 && strcmp(method, "memory") != 0;
+}
+
 /* Tables */
+
+#define OBSERVED_MAX (TABLE_COLUMNS - 3)
+
+/* Compared is the tail of those who read beside some who do not. */
+static bool is_tail(const cJSON *m)
+{
+	return view_number(m, "parameters.frozen") > 0;
+}
+
+/* Each unit is a connection that was opened. */
+static bool is_connect(const cJSON *m)
+{
+	return strcmp(view_text(m, "method"), "connect") == 0;
+}
+
+static bool is_against(const cJSON *m, const char *baseline)
+{
+	return strcmp(view_text(m, "baseline"), baseline) == 0;
+}
 
 static void pairs_columns(struct table *t, const cJSON *m)
 {
@@ -98,9 +129,17 @@ static void pairs_columns(struct table *t, const cJSON *m)
 		table_column(t, "last p50", TABLE_RIGHT);
 		table_column(t, "tail", TABLE_RIGHT);
 	}
-	table_column(t, answers ? "answers/s" : "deliveries/s", TABLE_RIGHT);
+	table_column(t,
+		     is_connect(m) ? "connections/s"
+		     : answers	   ? "answers/s"
+				   : "deliveries/s",
+		     TABLE_RIGHT);
 	table_column(t, "CPU µs (user+sys)", TABLE_RIGHT);
-	table_column(t, "/ bare [95 %]", TABLE_LEFT);
+	table_column(t,
+		     is_tail(m)		     ? "p99 / without [95 %]"
+		     : is_against(m, "bare") ? "/ bare [95 %]"
+					     : "ratio [95 %]",
+		     TABLE_LEFT);
 	table_column(t, "calls", TABLE_RIGHT);
 	table_column(t, "bytes", TABLE_RIGHT);
 	table_column(t, "verdict", TABLE_LEFT);
@@ -122,7 +161,8 @@ static void pairs_row(struct table *t, const cJSON *m, struct view_caveats *c)
 	}
 	cells_count(t, view_number(side, "rate"), bound);
 	cells_cpu(t, side);
-	cells_ratio(t, view_figure(m, "ratios.server_cpu"));
+	cells_ratio(t, view_figure(m, is_tail(m) ? "ratios.latency_tail"
+						 : "ratios.server_cpu"));
 	cells_calls(t, view_number(m, "check.syscalls"));
 	cells_count(t,
 		    view_number(side, "bytes_in") +
@@ -176,29 +216,105 @@ static void client_row(struct table *t, const cJSON *m, struct view_caveats *c)
 	cells_notes(t, m, c);
 }
 
-void section_table(const struct section *s, struct view_caveats *caveats,
-		   FILE *out, enum table_output how)
+/* What a method observed has its columns from what the rows hold. */
+
+static const cJSON *observation_of(const cJSON *m, const char *name)
+{
+	const cJSON *list = view_get(m, "observations");
+
+	for (const cJSON *o = list ? list->child : NULL; o; o = o->next) {
+		if (strcmp(view_text(o, "name"), name) == 0)
+			return o;
+	}
+	return NULL;
+}
+
+/* The names in the order in which they come, over all rows. */
+static size_t observed_names(const struct section *s,
+			     const char *names[OBSERVED_MAX])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < s->count; i++) {
+		const cJSON *list = view_get(s->rows[i], "observations");
+
+		for (const cJSON *o = list ? list->child : NULL;
+		     o && count < OBSERVED_MAX; o = o->next) {
+			const char *name = view_text(o, "name");
+			size_t k = 0;
+
+			while (k < count && strcmp(names[k], name) != 0)
+				k++;
+			if (k == count)
+				names[count++] = name;
+		}
+	}
+	return count;
+}
+
+static void observed_table(const struct section *s, struct table *t,
+			   struct view_caveats *caveats)
+{
+	const char *names[OBSERVED_MAX];
+	size_t count = observed_names(s, names);
+	bool outcomes = false;
+
+	for (size_t i = 0; i < s->count; i++)
+		outcomes |= view_text(s->rows[i], "outcome")[0] ||
+			    view_get(s->rows[i], "failure");
+	table_column(t, "target", TABLE_LEFT);
+	for (size_t i = 0; i < count; i++)
+		table_column(t, names[i], TABLE_RIGHT);
+	if (outcomes)
+		table_column(t, "outcome", TABLE_LEFT);
+	table_column(t, "notes", TABLE_LEFT);
+	for (size_t i = 0; i < s->count; i++) {
+		const cJSON *m = s->rows[i];
+
+		table_cell(t, view_text(m, "target"));
+		for (size_t k = 0; k < count; k++)
+			cells_observation(t, observation_of(m, names[k]));
+		if (outcomes)
+			table_cell(t, view_get(m, "failure")
+					      ? "failed"
+					      : view_text(m, "outcome"));
+		cells_notes(t, m, caveats);
+	}
+}
+
+static void known_table(const struct section *s, struct table *t,
+			struct view_caveats *caveats)
 {
 	const char *method = view_text(s->rows[0], "method");
 	bool memory = strcmp(method, "memory") == 0;
 	bool client = strcmp(method, "client") == 0;
+
+	if (memory)
+		memory_columns(t);
+	else if (client)
+		client_columns(t);
+	else
+		pairs_columns(t, s->rows[0]);
+	for (size_t i = 0; i < s->count; i++) {
+		if (memory)
+			memory_row(t, s->rows[i], caveats);
+		else if (client)
+			client_row(t, s->rows[i], caveats);
+		else
+			pairs_row(t, s->rows[i], caveats);
+	}
+}
+
+void section_table(const struct section *s, struct view_caveats *caveats,
+		   FILE *out, enum table_output how)
+{
 	struct table t;
 
 	table_init(&t);
-	if (memory)
-		memory_columns(&t);
-	else if (client)
-		client_columns(&t);
+	if (section_is_observed(s))
+		observed_table(s, &t, caveats);
 	else
-		pairs_columns(&t, s->rows[0]);
-	for (size_t i = 0; i < s->count; i++) {
-		if (memory)
-			memory_row(&t, s->rows[i], caveats);
-		else if (client)
-			client_row(&t, s->rows[i], caveats);
-		else
-			pairs_row(&t, s->rows[i], caveats);
-	}
+		known_table(s, &t, caveats);
 	table_print(&t, out, how);
 	table_release(&t);
 }
@@ -234,6 +350,20 @@ static void pairs_clause(const cJSON *m, FILE *out)
 			      view_text(m, "verdict"));
 }
 
+static void tail_clause(const cJSON *m, FILE *out)
+{
+	struct view_figure f = view_figure(m, "ratios.latency_tail");
+	struct format a = {0}, b = {0}, c = {0};
+
+	if (!f.present)
+		(void)fprintf(out, "%s not measured", view_text(m, "target"));
+	else
+		(void)fprintf(out, "%s %s [%s, %s]", view_text(m, "target"),
+			      format_ratio(&a, f.value),
+			      format_ratio(&b, f.low),
+			      format_ratio(&c, f.high));
+}
+
 static void memory_clause(const cJSON *m, FILE *out)
 {
 	struct view_figure f = view_figure(m, "memory");
@@ -241,6 +371,27 @@ static void memory_clause(const cJSON *m, FILE *out)
 
 	(void)fprintf(out, "%s %s", view_text(m, "target"),
 		      f.present ? format_bytes(&a, f.value) : "not measured");
+}
+
+/* "ws: connected p50 1.2 ms, p99 3 ms" */
+static void observed_clause(const cJSON *m, FILE *out)
+{
+	const cJSON *list = view_get(m, "observations");
+	const char *outcome = view_text(m, "outcome");
+
+	(void)fprintf(out, "%s", view_text(m, "target"));
+	for (const cJSON *o = list ? list->child : NULL; o; o = o->next) {
+		struct format f = {0};
+
+		if (isnan(view_number(o, "value")))
+			continue;
+		(void)fprintf(out, "%s%s %s", o == list->child ? ": " : ", ",
+			      view_text(o, "name"),
+			      format_unit(&f, view_number(o, "value"),
+					  view_text(o, "unit")));
+	}
+	if (outcome[0])
+		(void)fprintf(out, " (%s)", outcome);
 }
 
 static void client_clause(const cJSON *m, FILE *out)
@@ -272,9 +423,19 @@ void section_sentence(const struct section *s, FILE *out)
 			    "plain recv() loop's: ",
 			    out);
 		clause = client_clause;
+	} else if (section_is_observed(s)) {
+		(void)fputs(": ", out);
+		clause = observed_clause;
+	} else if (is_tail(s->rows[0])) {
+		(void)fputs(": p99 of those who read, beside who does not, "
+			    "against without: ",
+			    out);
+		clause = tail_clause;
 	} else {
 		(void)fprintf(out, ": server CPU per %s: ",
-			      strcmp(kind, "rtt") == 0 ? "answer" : "delivery");
+			      is_connect(s->rows[0])	 ? "connection"
+			      : strcmp(kind, "rtt") == 0 ? "answer"
+							 : "delivery");
 	}
 	for (size_t i = 0; i < s->count; i++) {
 		(void)fputs(i ? "; " : "", out);

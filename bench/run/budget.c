@@ -7,12 +7,15 @@
 #include "bench/run/put.h"
 #include "servers/base/check.h"
 
+#define TAIL_MESSAGES 10000 /* sent past who does not read, in a slice */
+
 enum kind {
 	KIND_CPU,      /* server CPU against bare */
 	KIND_SYSCALLS, /* counted, against bare's count */
 	KIND_MEMORY,   /* bytes per idle connection */
 	KIND_GROWTH,   /* CPU against bare at `variant`, against `other` */
 	KIND_CLIENT,   /* worker CPU against a plain loop */
+	KIND_TAIL,     /* p99 beside subscribers that do not read */
 };
 
 struct bound {
@@ -56,6 +59,16 @@ static const struct bound bounds[] = {
 	 "client", "window 1", NULL, "ws", 1.30},
 	{KIND_CLIENT, "load worker's CPU per delivery / a recv() loop's",
 	 "client", "window 1", NULL, "sse", 1.30},
+	{KIND_CPU, "server CPU per delivery, window 16, deflated / plain",
+	 "deflate", "window 16", NULL, "ws-deflate", 2},
+	{KIND_CPU, "server CPU per delivery, window 1, upgraded / ws",
+	 "upgraded", "window 1", NULL, "longpoll+upgrade", 1.05},
+	{KIND_CPU, "server CPU per delivery, window 16, upgraded / ws",
+	 "upgraded", "window 16", NULL, "longpoll+upgrade", 1.05},
+	{KIND_TAIL, "p99 beside one that does not read / without it", "slow",
+	 "frozen", NULL, "ws", 1.5},
+	{KIND_TAIL, "p99 beside one that does not read / without it", "slow",
+	 "frozen", NULL, "sse", 1.5},
 };
 
 struct measured {
@@ -86,6 +99,11 @@ static bool fits(const struct measurement *m, enum kind kind)
 	if (kind == KIND_MEMORY)
 		return m->point_count > 1 &&
 		       m->values[PARAM_SUBSCRIBERS] == 1000;
+	if (kind == KIND_TAIL)
+		return m->values[PARAM_FROZEN] >= 1 &&
+		       m->values[PARAM_RATE] * m->values[PARAM_SLICE_MS] >=
+			       1000 * TAIL_MESSAGES &&
+		       m->pairs >= STATS_PAIRS_MIN;
 	if (m->values[PARAM_PAYLOAD] != 128)
 		return false;
 	if (kind != KIND_GROWTH && m->values[PARAM_SUBSCRIBERS] != 1000)
@@ -117,6 +135,8 @@ static struct figure measure(const struct bound *b, const struct measured *all)
 		return m->ratios[METRIC_SERVER_CPU];
 	case KIND_CLIENT:
 		return m->ratios[METRIC_WORKER_CPU];
+	case KIND_TAIL:
+		return m->ratios[METRIC_LATENCY_TAIL];
 	case KIND_MEMORY:
 		return m->memory;
 	case KIND_GROWTH:

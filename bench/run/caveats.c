@@ -26,7 +26,7 @@ bool caveats_client_bound(const struct measurement *m)
 		const struct tally *t = &m->tallies[i];
 
 		if (t->slices > 0 &&
-		    t->busy / (double)t->slices > CAVEATS_BUSY_MAX)
+		    t->busy / (double)t->slices > MEASUREMENT_BUSY_MAX)
 			return true;
 	}
 	return false;
@@ -67,9 +67,19 @@ static void about_load(cJSON *list, const struct measurement *m)
 		    "The load worker used over %.0f %% of its core%s: times "
 		    "and rates are shown but not ranked; the server's CPU per "
 		    "delivery is.",
-		    CAVEATS_BUSY_MAX * 100,
+		    MEASUREMENT_BUSY_MAX * 100,
 		    closed ? ", as it must in a closed loop on two cores" : "");
-	if (m->variant->kind == LOAD_OPEN)
+	if (m->scenario->baseline && m->values[PARAM_FROZEN] == 0)
+		add(list, "Compared with %s, not with bare.",
+		    m->baseline->name);
+	if (m->values[PARAM_FROZEN] > 0)
+		add(list,
+		    "Open loop at %.4g messages a second. Compared is the p99 "
+		    "of all receipts, with %.0f more that never read in the "
+		    "room and without; who does not read is not among those "
+		    "who are timed.",
+		    m->values[PARAM_RATE], m->values[PARAM_FROZEN]);
+	else if (m->variant->kind == LOAD_OPEN)
 		add(list,
 		    "Open loop at %.4g messages a second, the same for every "
 		    "target: %.0f %% of what bare could deliver before. Times "

@@ -13,8 +13,6 @@
 
 struct cJSON;
 
-#define CAVEATS_BUSY_MAX 0.7 /* of its core, that the worker may use */
-
 /* Arrays of texts; return owned. */
 struct cJSON *caveats_of(const struct measurement *m);
 struct cJSON *caveats_of_all(const struct machine *m);

@@ -7,18 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/run/method.h"
 #include "bench/run/put.h"
 #include "servers/base/check.h"
 
+#define TAIL_MIN 2000
+
 /* What the main figure of a metric is, and in which direction it is good. */
 static const char *const metric_names[METRICS] = {
-	"server_cpu",	  "worker_cpu",	  "rate",
-	"latency_median", "latency_last", "ack",
+	"server_cpu",	"worker_cpu",	"rate", "latency_median",
+	"latency_last", "latency_tail", "ack",
 };
 
 const char *metric_name(enum metric m)
 {
 	return metric_names[m];
+}
+
+/* NaN with fewer than 20 observations beyond it. */
+static double percentile_99(const struct hist *h)
+{
+	return h->total >= TAIL_MIN ? (double)hist_percentile(h, 99) : NAN;
 }
 
 static double percentile_50(const struct hist *h)
@@ -44,6 +53,8 @@ double metric_value(enum metric m, const struct rig_slice *s)
 		return percentile_50(&r->from_intended[RECEIPTS_MEDIAN]);
 	case METRIC_LATENCY_LAST:
 		return percentile_50(&r->from_intended[RECEIPTS_LAST]);
+	case METRIC_LATENCY_TAIL:
+		return percentile_99(&r->from_intended[RECEIPTS_ALL]);
 	case METRIC_ACK:
 		return percentile_50(&r->ack);
 	default:
@@ -74,6 +85,8 @@ static void tally_release(struct tally *t)
 	}
 	hist_release(&t->ack);
 	hist_release(&t->lag);
+	hist_release(&t->kernel);
+	hist_release(&t->client_lag);
 }
 
 void measurement_release(struct measurement *m)
@@ -83,8 +96,10 @@ void measurement_release(struct measurement *m)
 	for (int i = 0; i < METRICS; i++)
 		free(m->logs[i]);
 	free(m->points);
+	observations_release(&m->observations);
 	cJSON_Delete(m->slices);
 	cJSON_Delete(m->log);
+	cJSON_Delete(m->earlier);
 	*m = (struct measurement){0};
 }
 
@@ -129,6 +144,8 @@ static void tally_add(struct tally *t, const struct rig_slice *s)
 	}
 	hist_merge(&t->ack, &r->ack);
 	hist_merge(&t->lag, &r->lag);
+	hist_merge(&t->kernel, &r->kernel);
+	hist_merge(&t->client_lag, &r->client_lag);
 }
 
 static void add_logs(struct measurement *m, const struct rig_slice pair[SIDES])
@@ -237,11 +254,16 @@ static struct figure memory_of(const struct measurement *m)
 	return f;
 }
 
+/* What the verdict is about. */
+static enum metric primary_of(const struct measurement *m)
+{
+	return m->values[PARAM_FROZEN] > 0 ? METRIC_LATENCY_TAIL
+					   : method_of(m->scenario)->primary;
+}
+
 void measurement_conclude(struct measurement *m)
 {
-	enum metric primary = m->scenario->method == METHOD_CLIENT
-				      ? METRIC_WORKER_CPU
-				      : METRIC_SERVER_CPU;
+	enum metric primary = primary_of(m);
 
 	for (int i = 0; i < METRICS; i++)
 		m->ratios[i] = ratio_of(m, (enum metric)i);

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/run/observations.h"
 #include "bench/run/rig.h"
 #include "bench/run/scenario.h"
 #include "bench/run/stats.h"
@@ -20,6 +21,8 @@
 
 /* With more of its pairs disturbed than this, a measurement has no verdict. */
 #define MEASUREMENT_DISTURBED_MAX 0.25
+/* A worker that uses more of its core is what limits what is measured. */
+#define MEASUREMENT_BUSY_MAX 0.7
 
 enum metric {
 	METRIC_SERVER_CPU,     /* per delivery or answer */
@@ -27,6 +30,7 @@ enum metric {
 	METRIC_RATE,	       /* deliveries or answers per second */
 	METRIC_LATENCY_MEDIAN, /* p50 over messages, median receiver */
 	METRIC_LATENCY_LAST,   /* the same, last receiver */
+	METRIC_LATENCY_TAIL,   /* p99 over all receipts */
 	METRIC_ACK,	       /* p50 of publish to answer */
 	METRICS
 };
@@ -47,6 +51,7 @@ struct tally {
 	struct hist from_intended[RECEIPTS_KINDS];
 	struct hist from_sent[RECEIPTS_KINDS];
 	struct hist ack, lag;
+	struct hist kernel, client_lag; /* by the kernel's stamps */
 };
 
 /* The untimed slice before all others, on the target. */
@@ -84,6 +89,12 @@ struct measurement {
 	struct check check;
 	struct memory_point *points;
 	size_t point_count;
+	struct observations observations;
+	char outcome[512]; /* what became of it, in words; "": nothing to say */
+
+	/* As an earlier run has it, which this one goes on with, or NULL. */
+	struct cJSON *earlier; /* owned */
+	bool told;	       /* that it is finished */
 
 	char failure[512]; /* "" or what ended it */
 	struct cJSON *log; /* owned: the end of the culprit's log, or NULL */
@@ -116,6 +127,11 @@ MUST_USE bool measurement_pair(struct measurement *m,
 void measurement_memory(struct measurement *m, const struct memory_point *p);
 /* Notes the rig's failure, and the end of the culprit's log. */
 void measurement_fail(struct measurement *m, const struct rig *r);
+/*
+ * Takes it from an earlier run's JSON (owned from now on) instead: its
+ * figures, check, parameters and verdict, without slices.
+ */
+void measurement_restore(struct measurement *m, struct cJSON *takes);
 /* Figures and verdict. The interval's randomness follows from m->seed. */
 void measurement_conclude(struct measurement *m);
 

@@ -69,8 +69,9 @@ static void put_latencies(cJSON *object, const char *key,
 
 struct cJSON *measurement_slice_to_json(const struct rig_slice *s)
 {
-	static const char *const again[] = {"from_intended", "from_sent", "ack",
-					    "lag"};
+	static const char *const again[] = {"from_intended", "from_sent",
+					    "ack",	     "lag",
+					    "kernel",	     "client_lag"};
 	cJSON *json = load_result_to_json(&s->result);
 
 	for (size_t i = 0; i < ARRAY_SIZE(again); i++)
@@ -79,6 +80,8 @@ struct cJSON *measurement_slice_to_json(const struct rig_slice *s)
 	put_latencies(json, "latency_uncorrected", s->result.from_sent, false);
 	put_latency(json, "ack", &s->result.ack, true);
 	put_latency(json, "lag", &s->result.lag, false);
+	put_latency(json, "kernel", &s->result.kernel, false);
+	put_latency(json, "client_lag", &s->result.client_lag, false);
 	put_item(json, "server", sample_to_json(&s->cost));
 	put_number(json, "server_rss_anon", (double)s->rss_anon);
 	put_number(json, "server_cpu_ns", metric_value(METRIC_SERVER_CPU, s));
@@ -120,6 +123,8 @@ static cJSON *tally_to_json(const struct tally *t)
 	put_latencies(json, "latency_uncorrected", t->from_sent, false);
 	put_latency(json, "ack", &t->ack, false);
 	put_latency(json, "lag", &t->lag, false);
+	put_latency(json, "kernel", &t->kernel, false);
+	put_latency(json, "client_lag", &t->client_lag, false);
 	return json;
 }
 
@@ -214,6 +219,11 @@ struct cJSON *measurement_to_json(const struct measurement *m)
 	put_check(json, &m->check);
 	put_pairs(json, m);
 	put_points(json, m);
+	if (m->observations.count > 0)
+		put_item(json, "observations",
+			 observations_to_json(&m->observations));
+	if (m->outcome[0])
+		put_text(json, "outcome", m->outcome);
 	put_text(json, "verdict", stats_verdict_name(m->verdict));
 	if (m->failure[0]) {
 		cJSON *failure = put_object(json, "failure");

@@ -9,10 +9,17 @@
 #define MS 1000000ULL
 #define FLAT 0.05 /* warm when two slices differ by less */
 #define CAPACITY_SLICES 5
+#define FIRST_SLICES 40 /* at most, until a target had its deliveries */
 
 int probe_server(const struct cell *c, int side)
 {
-	return c->scenario->method == METHOD_CLIENT ? SIDE_TARGET : side;
+	return c->method->against == AGAINST_ITSELF ? SIDE_TARGET : side;
+}
+
+/* In a closed loop nothing is intended to arrive at any time. */
+static bool stamped(enum load_kind kind)
+{
+	return kind == LOAD_OPEN || kind == LOAD_RTT;
 }
 
 struct load_plan probe_plan(const struct measurement *m, double ms)
@@ -29,13 +36,18 @@ struct load_plan probe_plan(const struct measurement *m, double ms)
 		.seed = m->seed,
 		.payload = (uint32_t)v[PARAM_PAYLOAD],
 		.spin = v[PARAM_SPIN] != 0,
+		.stamps = v[PARAM_STAMPS] != 0 && stamped(m->variant->kind),
+		.frozen = (uint32_t)v[PARAM_FROZEN],
 	};
 }
 
+/* Who does not read is on the target's side only. */
 enum err probe_slice(struct cell *c, struct load_plan plan, int side,
 		     struct rig_slice *out)
 {
 	plan.group = side;
+	if (side != SIDE_TARGET)
+		plan.frozen = 0;
 	rig_slice_init(out);
 	return rig_run(&c->rig, probe_server(c, side), &plan, out);
 }
@@ -80,8 +92,8 @@ enum err probe_rate(struct cell *c, struct measurement *m)
 	e = find_capacity(c, m);
 	if (e)
 		return e;
-	v[PARAM_RATE] =
-		v[PARAM_LOAD] * c->suite->capacity / v[PARAM_SUBSCRIBERS];
+	v[PARAM_RATE] = v[PARAM_LOAD] * c->suite->capacity * v[PARAM_ROOMS] /
+			v[PARAM_SUBSCRIBERS];
 	if (v[PARAM_RATE] > 0)
 		return ERR_OK;
 	(void)snprintf(c->rig.failure, sizeof(c->rig.failure),
@@ -119,13 +131,42 @@ enum err probe_check(struct cell *c, struct measurement *m)
 	return e;
 }
 
+/*
+ * A server whose code is compiled while it runs looks flat long before it is
+ * warm: it is given as many deliveries as it asks for, once for each start.
+ */
+static enum err deliver_first(struct cell *c, const struct measurement *m)
+{
+	struct load_plan plan = probe_plan(m, m->values[PARAM_WARMUP_MS]);
+	enum err e = ERR_OK;
+	double units = 0;
+
+	if (plan.kind == LOAD_OPEN) {
+		plan.kind = LOAD_CLOSED;
+		plan.window = 1;
+	}
+	for (unsigned i = 0;
+	     i < FIRST_SLICES && !e && !c->is_warm && units < c->target->warmup;
+	     i++) {
+		struct rig_slice slice;
+
+		e = probe_slice(c, plan, SIDE_TARGET, &slice);
+		units += rig_slice_units(&slice);
+		rig_slice_release(&slice);
+	}
+	c->is_warm = true;
+	return e;
+}
+
 /* Drops slices of both sides until neither gets cheaper any more. */
 enum err probe_warm_up(struct cell *c, struct measurement *m)
 {
 	struct load_plan plan = probe_plan(m, m->values[PARAM_WARMUP_MS]);
 	double last[SIDES] = {0};
-	enum err e = ERR_OK;
+	enum err e = deliver_first(c, m);
 
+	if (e)
+		return e;
 	for (unsigned i = 0; i < (unsigned)m->values[PARAM_WARMUP_MAX]; i++) {
 		bool flat = i > 0;
 

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/run/progress.h"
 
+#include <cjson/cJSON.h>
+#include <math.h>
 #include <stdarg.h>
 #include <unistd.h>
 
+#include "bench/run/put.h"
+#include "servers/base/check.h"
 #include "servers/base/clock.h"
 
 #define SHOW_EVERY_NS 200000000
+#define TELL_EVERY_NS 1000000000
 
 void progress_init(struct progress *p, bool quiet, double planned_s)
 {
@@ -29,6 +34,40 @@ static void clear_line(const struct progress *p)
 {
 	if (p->terminal)
 		(void)fputs("\r\033[K", p->out);
+}
+
+void progress_event(FILE *out, struct cJSON *takes)
+{
+	char *text = cJSON_PrintUnformatted(takes);
+
+	CHECK(text);
+	(void)fprintf(out, "%s\n", text);
+	(void)fflush(out);
+	cJSON_free(text);
+	cJSON_Delete(takes);
+}
+
+static double tenths(double seconds)
+{
+	return round(seconds * 10) / 10;
+}
+
+/* The event of a script. */
+static void tell(struct progress *p, bool now)
+{
+	uint64_t at = clock_ns(&clock_monotonic);
+	cJSON *json;
+
+	if (!p->events || (!now && at - p->told_ns < TELL_EVERY_NS))
+		return;
+	p->told_ns = at;
+	json = cJSON_CreateObject();
+	CHECK(json);
+	put_text(json, "event", "progress");
+	put_number(json, "done_s", tenths((double)(at - p->start_ns) / 1e9));
+	put_number(json, "left_s", tenths(progress_left(p, at)));
+	put_text(json, "step", p->step);
+	progress_event(p->events, json);
 }
 
 static void show(struct progress *p, bool now)
@@ -58,12 +97,19 @@ void progress_step(struct progress *p, const char *format, ...)
 			      p->step,
 			      progress_left(p, clock_ns(&clock_monotonic)));
 	show(p, true);
+	tell(p, true);
+}
+
+void progress_more(struct progress *p, double seconds)
+{
+	p->planned += seconds;
 }
 
 void progress_done(struct progress *p, double seconds)
 {
 	p->done += seconds;
 	show(p, false);
+	tell(p, false);
 }
 
 void progress_say(struct progress *p, const char *format, ...)

@@ -13,11 +13,15 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct cJSON;
+
 struct progress {
-	FILE *out; /* NULL: quiet */
+	FILE *out;    /* NULL: quiet */
+	FILE *events; /* JSON Lines for a script, or NULL (docs/BENCHMARKING.md)
+		       */
 	bool terminal;
 	double planned, done; /* seconds of work */
-	uint64_t start_ns, shown_ns;
+	uint64_t start_ns, shown_ns, told_ns;
 	char step[96];
 };
 
@@ -30,9 +34,14 @@ void progress_end(struct progress *p); /* clears the line */
 __attribute__((format(printf, 2, 3))) void
 progress_step(struct progress *p, const char *format, ...);
 void progress_done(struct progress *p, double seconds); /* of planned work */
+/* There is more work than was planned. */
+void progress_more(struct progress *p, double seconds);
 /* A line that stays, such as a failure. */
 __attribute__((format(printf, 2, 3))) void
 progress_say(struct progress *p, const char *format, ...);
+
+/* One event, as one line that leaves at once; frees it. */
+void progress_event(FILE *out, struct cJSON *takes);
 
 /* Queries */
 double progress_left(const struct progress *p, uint64_t now_ns); /* seconds */

@@ -190,7 +190,26 @@ static void put_commit(cJSON *json, const struct home *h)
 		put_null(json, "dirty");
 }
 
-struct cJSON *provenance_to_json(const struct home *h, const struct machine *m)
+static void put_targets(cJSON *json, const struct home *h,
+			const struct target *targets, size_t count)
+{
+	cJSON *versions = put_object(json, "targets");
+	char text[TEXT];
+
+	for (size_t i = 0; i < count; i++) {
+		char **argv;
+
+		if (!targets[i].version)
+			continue;
+		argv = target_argv(targets[i].version, NULL, h, "");
+		(void)capture(argv, text, sizeof(text));
+		put_found(versions, targets[i].name, text);
+		target_argv_free(argv);
+	}
+}
+
+struct cJSON *provenance_to_json(const struct home *h, const struct machine *m,
+				 const struct target *targets, size_t count)
 {
 	cJSON *json = cJSON_CreateObject();
 
@@ -200,5 +219,6 @@ struct cJSON *provenance_to_json(const struct home *h, const struct machine *m)
 	put_settings(json);
 	put_build(json, h);
 	put_commit(json, h);
+	put_targets(json, h, targets, count);
 	return json;
 }

@@ -8,10 +8,15 @@
 
 #include "bench/run/home.h"
 #include "bench/run/machine.h"
+#include "bench/run/target.h"
 
 struct cJSON;
 
-/* Returns owned. */
-struct cJSON *provenance_to_json(const struct home *h, const struct machine *m);
+/*
+ * Asks each target that says how for its version: those that cannot be asked,
+ * as they are not installed, have null. Returns owned.
+ */
+struct cJSON *provenance_to_json(const struct home *h, const struct machine *m,
+				 const struct target *targets, size_t count);
 
 #endif

@@ -11,6 +11,7 @@
 #include "bench/run/budget.h"
 #include "bench/run/caveats.h"
 #include "bench/run/provenance.h"
+#include "bench/run/published.h"
 #include "bench/run/put.h"
 #include "servers/base/check.h"
 
@@ -46,6 +47,8 @@ static cJSON *options_to_json(const struct suite *s,
 	for (int i = 0; i < c->argc; i++)
 		CHECK(cJSON_AddItemToArray(list,
 					   cJSON_CreateString(c->argv[i])));
+	if (c->again)
+		put_text(json, "again", c->again);
 	return json;
 }
 
@@ -93,30 +96,97 @@ static cJSON *targets_to_json(const struct suite *s)
 	return list;
 }
 
+/* That its digest differs may have been found after it was written. */
+static cJSON *earlier_to_json(const struct measurement *m)
+{
+	cJSON *json = cJSON_Duplicate(m->earlier, 1);
+	cJSON *check = cJSON_GetObjectItemCaseSensitive(json, "check");
+
+	CHECK(json);
+	if (!check || m->check.valid)
+		return json;
+	CHECK(cJSON_ReplaceItemInObjectCaseSensitive(check, "valid",
+						     cJSON_CreateFalse()));
+	CHECK(cJSON_ReplaceItemInObjectCaseSensitive(
+		check, "why", cJSON_CreateString(m->check.why)));
+	return json;
+}
+
+struct cJSON *results_measurement(const struct suite *s,
+				  const struct measurement *m)
+{
+	cJSON *json, *slices, *until;
+
+	if (m->earlier)
+		return earlier_to_json(m);
+	json = measurement_to_json(m);
+	slices = cJSON_DetachItemFromObject(json, "slices");
+	until = until_to_json(&s->until, m);
+	if (until)
+		put_item(json, "until", until);
+	put_bool(json, "client_bound", caveats_client_bound(m));
+	put_item(json, "caveats", caveats_of(m));
+	/* The long part last, where a reader can skip it. */
+	if (slices)
+		put_item(json, "slices", slices);
+	return json;
+}
+
 static cJSON *measurements_to_json(const struct suite *s)
 {
 	cJSON *list = cJSON_CreateArray();
 
 	CHECK(list);
-	for (size_t i = 0; i < s->count; i++) {
-		const struct measurement *m = &s->measurements[i];
-		cJSON *json = measurement_to_json(m);
-		cJSON *slices = cJSON_DetachItemFromObject(json, "slices");
-
-		put_bool(json, "client_bound", caveats_client_bound(m));
-		put_item(json, "caveats", caveats_of(m));
-		/* The long part last, where a reader can skip it. */
-		if (slices)
-			put_item(json, "slices", slices);
-		CHECK(cJSON_AddItemToArray(list, json));
-	}
+	for (size_t i = 0; i < s->count; i++)
+		CHECK(cJSON_AddItemToArray(
+			list, results_measurement(s, &s->measurements[i])));
 	return list;
+}
+
+/* The runs that a merged one consists of */
+
+static void copy_item(cJSON *into, const cJSON *from, const char *key)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(from, key);
+
+	if (item)
+		put_item(into, key, cJSON_Duplicate(item, 1));
+}
+
+static void add_part(cJSON *parts, const cJSON *run)
+{
+	static const char *const keys[] = {"started", "ended", "seconds",
+					   "seed", "provenance"};
+	cJSON *part = cJSON_CreateObject();
+
+	CHECK(part);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		copy_item(part, run, keys[i]);
+	CHECK(cJSON_AddItemToArray(parts, part));
+}
+
+static void put_parts(cJSON *json, const cJSON *earlier)
+{
+	const cJSON *before =
+		cJSON_GetObjectItemCaseSensitive(earlier, "parts");
+	cJSON *parts;
+
+	if (before)
+		parts = cJSON_Duplicate(before, 1);
+	else
+		parts = cJSON_CreateArray();
+	CHECK(parts);
+	if (!before)
+		add_part(parts, earlier);
+	add_part(parts, json);
+	put_item(json, "parts", parts);
 }
 
 struct cJSON *results_to_json(const struct suite *s,
 			      const struct results_context *c)
 {
-	cJSON *json = cJSON_CreateObject();
+	bool unfinished = s->interrupted || s->stopped || c->going_on;
+	cJSON *json = cJSON_CreateObject(), *list;
 	char text[32];
 
 	CHECK(json);
@@ -126,16 +196,25 @@ struct cJSON *results_to_json(const struct suite *s,
 	results_time(c->ended, false, text, sizeof(text));
 	put_text(json, "ended", text);
 	put_number(json, "seconds", c->seconds);
-	put_bool(json, "interrupted", s->interrupted);
-	put_bool(json, "succeeded", suite_succeeded(s) && !s->interrupted);
+	put_bool(json, "interrupted", unfinished);
+	put_bool(json, "succeeded", suite_succeeded(s) && !unfinished);
 	put_number(json, "seed", (double)s->seed);
 	put_item(json, "options", options_to_json(s, c));
-	put_item(json, "provenance", provenance_to_json(s->home, &s->machine));
+	put_item(json, "provenance",
+		 c->provenance
+			 ? cJSON_Duplicate(c->provenance, 1)
+			 : provenance_to_json(s->home, &s->machine, s->targets,
+					      s->target_count));
+	if (c->earlier)
+		put_parts(json, c->earlier);
 	put_item(json, "scenarios", scenarios_to_json(s));
 	put_item(json, "targets", targets_to_json(s));
 	put_item(json, "caveats", caveats_of_all(&s->machine));
 	put_item(json, "budget", budget_to_json(s->measurements, s->count));
-	put_item(json, "measurements", measurements_to_json(s));
+	list = measurements_to_json(s);
+	put_item(json, "published",
+		 published_to_json(s->scenarios, s->scenario_count, list));
+	put_item(json, "measurements", list);
 	return json;
 }
 
@@ -203,7 +282,8 @@ enum err results_write(const struct cJSON *json, const char *path)
 		return ERR_IO;
 	write_json(f, json, 0);
 	(void)fputc('\n', f);
-	failed = fflush(f) != 0 || ferror(f);
+	/* After a power cut it is the old one or the new one, and whole. */
+	failed = fflush(f) != 0 || ferror(f) || fsync(fileno(f)) != 0;
 	if (fclose(f) != 0 || failed || rename(beside, path) != 0) {
 		int saved = errno;
 

@@ -7,6 +7,7 @@
 #ifndef BENCH_RUN_RESULTS_H
 #define BENCH_RUN_RESULTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
 
@@ -22,13 +23,22 @@ struct results_context {
 	char *const *argv;
 	time_t started, ended; /* UTC */
 	double seconds;	       /* it took */
+	bool going_on;	       /* there is more to come */
+	/* Borrowed: asked for beforehand; NULL: asked for now. */
+	const struct cJSON *provenance;
+	/* Borrowed: of --again: the file, and the run in it. */
+	const char *again;
+	const struct cJSON *earlier; /* what is complete there is merged */
 };
 
 /* Operations */
 /* Returns owned. */
 struct cJSON *results_to_json(const struct suite *s,
 			      const struct results_context *c);
-/* ERR_IO, with errno left as it is. */
+/* A measurement as it stands there; returns owned. */
+struct cJSON *results_measurement(const struct suite *s,
+				  const struct measurement *m);
+/* Whole and on the disk, or not at all. ERR_IO, with errno left as it is. */
 MUST_USE enum err results_write(const struct cJSON *json, const char *path);
 
 /* Queries */

@@ -21,6 +21,14 @@
 #include "servers/base/err.h"
 
 #define RIG_SERVERS 2
+#define RIG_HOST "127.0.0.1" /* where servers listen */
+
+/* Something that a method wants done while a slice is under way. */
+struct rig_event {
+	uint64_t at_ms; /* on the monotonic clock */
+	enum err (*happen)(void *arg);
+	void *arg;
+};
 
 struct rig {
 	const struct machine *machine; /* borrowed */
@@ -28,9 +36,16 @@ struct rig {
 	struct worker *worker;
 	struct proc procs[RIG_SERVERS];
 	const struct target *targets[RIG_SERVERS]; /* borrowed */
-	uint64_t *runs;	   /* borrowed: names given to slices so far */
-	char failure[512]; /* for a person: what went wrong, or "" */
-	int culprit;	   /* the server that it is about, or -1 */
+	/* What lies between worker and servers, while it runs. */
+	struct proc link;
+	bool linked;
+	int behind; /* the server that the link is a relay to; -1: a link of
+		       packets, to all */
+	bool publisher_behind;	/* of a relay, as all others are */
+	struct rig_event event; /* .happen NULL: none, or it has happened */
+	uint64_t *runs;		/* borrowed: names given to slices so far */
+	char failure[512];	/* for a person: what went wrong, or "" */
+	int culprit;		/* the server that it is about, or -1 */
 };
 
 /* One slice, as it was. */
@@ -58,17 +73,44 @@ void rig_stop(struct rig *r);
 
 /* Operations */
 MUST_USE enum err rig_start_worker(struct rig *r);
-/* Starts server `index` (its log is appended to) and waits until it is ready.
+/*
+ * Starts server `index` (its log is appended to) and waits until it is ready.
+ * `more` are arguments beside the target's own, NULL-terminated, or NULL.
  */
 MUST_USE enum err rig_start_server(struct rig *r, int index,
-				   const struct target *t, const struct home *h,
-				   const char *log_path);
+				   const struct target *t, char *const *more,
+				   const struct home *h, const char *log_path);
+void rig_stop_server(struct rig *r, int index);
+/*
+ * Puts `pushmark link` with these arguments between worker and server. As a
+ * relay (port 0: any) it comes after the server and before the worker connects;
+ * as a link of packets it comes before both: servers then listen on its
+ * address, and the worker lives behind it.
+ */
+MUST_USE enum err rig_start_relay(struct rig *r, int server, int port,
+				  char *const *args, const struct home *h,
+				  const char *log_path);
+MUST_USE enum err rig_start_packets(struct rig *r, char *const *args,
+				    const struct home *h, const char *log_path);
+void rig_stop_link(struct rig *r);
 /* `t` needs group, subscribers, room and raw; the rest is filled in. */
 MUST_USE enum err rig_connect(struct rig *r, int server, struct load_target *t);
+/*
+ * The same as a slice: its units are the connections, its `ack` the time that
+ * each took to be a member.
+ */
+MUST_USE enum err rig_storm(struct rig *r, int server, struct load_target *t,
+			    struct rig_slice *out);
 MUST_USE enum err rig_disconnect(struct rig *r, int group);
 /* `p` without its run. `out` must be initialised with rig_slice_init(). */
 MUST_USE enum err rig_run(struct rig *r, int server, struct load_plan *p,
 			  struct rig_slice *out);
+/*
+ * The same without costs and checks, for a slice whose server does not live
+ * through it.
+ */
+MUST_USE enum err rig_run_through(struct rig *r, struct load_plan *p,
+				  struct load_result *out);
 MUST_USE enum err rig_pause(struct rig *r, uint64_t ms);
 MUST_USE enum err rig_sample(struct rig *r, int server, struct sample *out);
 
@@ -76,6 +118,8 @@ void rig_slice_init(struct rig_slice *s);
 void rig_slice_release(struct rig_slice *s);
 
 /* Queries */
+/* Whether that link's arguments ask for one of packets. */
+bool rig_link_is_packets(char *const *args);
 /* Deliveries, or answers of an rtt slice: what costs are divided by. */
 double rig_slice_units(const struct rig_slice *s);
 

@@ -18,8 +18,13 @@ static const struct {
 #undef PARAM_ROW
 };
 
-static const char *const method_names[] = {"pairs", "memory", "client", NULL};
-const char *const scenario_size_names[] = {"smoke", "quick", "standard", NULL};
+static const char *const method_names[] = {
+#define METHOD_NAME(upper, lower) #lower,
+	METHOD_LIST(METHOD_NAME)
+#undef METHOD_NAME
+		NULL};
+const char *const scenario_size_names[] = {"smoke", "quick", "standard", "full",
+					   NULL};
 
 const char *param_name(enum param p)
 {
@@ -58,6 +63,19 @@ static int index_of(const char *const *names, const char *name)
 }
 
 /* Reading */
+
+/* "expected one of: a, b, c" */
+static void fail_choice(struct doc *d, const cJSON *item,
+			const char *const *names)
+{
+	char list[256] = "";
+	size_t at = 0;
+
+	for (size_t i = 0; names[i] && at < sizeof(list); i++)
+		at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s",
+				       i ? ", " : "", names[i]);
+	doc_fail(d, item, "expected one of: %s", list);
+}
 
 static void read_param(struct scenario *s, struct doc *d, const cJSON *item)
 {
@@ -108,10 +126,43 @@ static void read_change(const struct scenario *s, struct doc *d,
 	into->value[p] = item->valuedouble;
 }
 
+/* Texts, NULL-terminated; NULL when the key is absent. Returns owned. */
+static char **read_texts(struct doc *d, const cJSON *object, const char *key)
+{
+	const cJSON *list = doc_get(d, object, key, false);
+	char **texts;
+	size_t n = 0;
+
+	if (!list)
+		return NULL;
+	if (!cJSON_IsArray(list) || !list->child) {
+		doc_fail(d, list, "expected a list of texts");
+		return NULL;
+	}
+	texts = xcalloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*texts));
+	for (const cJSON *c = list->child; c; c = c->next) {
+		if (!cJSON_IsString(c)) {
+			doc_fail(d, c, "expected a text");
+			break;
+		}
+		texts[n++] = xstrdup(c->valuestring);
+	}
+	return texts;
+}
+
+static void free_texts(char **texts)
+{
+	for (size_t i = 0; texts && texts[i]; i++)
+		free(texts[i]);
+	free(texts);
+}
+
 static void read_variant(struct scenario *s, struct doc *d, const cJSON *item)
 {
 	static const char *const kinds[] = {"closed", "open", "rtt", "idle",
 					    NULL};
+	static const char *const keys[] = {"name", "kind",   "help",
+					   "link", "server", NULL};
 	struct variant *v = &s->variants[s->variant_count++];
 	int kind;
 
@@ -127,10 +178,10 @@ static void read_variant(struct scenario *s, struct doc *d, const cJSON *item)
 			 "expected closed, open, rtt or idle");
 	else
 		v->kind = (enum load_kind)kind;
+	v->link = read_texts(d, item, "link");
+	v->server = read_texts(d, item, "server");
 	for (const cJSON *c = item->child; c; c = c->next) {
-		if (strcmp(c->string, "name") != 0 &&
-		    strcmp(c->string, "kind") != 0 &&
-		    strcmp(c->string, "help") != 0)
+		if (index_of(keys, c->string) < 0)
 			read_change(s, d, c, &v->changes);
 	}
 }
@@ -163,6 +214,70 @@ static void read_sizes(struct scenario *s, struct doc *d, const cJSON *sizes)
 	}
 }
 
+/* A baseline of one's own needs targets that it can be compared with. */
+static void read_targets(struct scenario *s, struct doc *d)
+{
+	const char *baseline = doc_text(d, d->root, "baseline", "");
+
+	s->targets = read_texts(d, d->root, "targets");
+	if (baseline[0] && !s->targets)
+		doc_fail(d, doc_get(d, d->root, "baseline", true),
+			 "needs a list of targets");
+	if (baseline[0])
+		s->baseline = xstrdup(baseline);
+}
+
+/* Whether there is a variant of that name. */
+static bool has_variant(const struct scenario *s, const char *name)
+{
+	for (size_t i = 0; i < s->variant_count; i++) {
+		if (strcmp(s->variants[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void read_published(struct scenario *s, struct doc *d, const cJSON *item)
+{
+	static const char *const known[] = {"what",   "variant", "target",
+					    "figure", "value",	 "scale",
+					    "source", "why",	 NULL};
+	struct published *p = &s->published[s->published_count++];
+
+	if (!cJSON_IsObject(item)) {
+		doc_fail(d, item, "expected an object");
+		return;
+	}
+	doc_only(d, item, known);
+	p->what = xstrdup(doc_text(d, item, "what", NULL));
+	p->variant = xstrdup(doc_text(d, item, "variant", NULL));
+	p->target = xstrdup(doc_text(d, item, "target", NULL));
+	p->figure = xstrdup(doc_text(d, item, "figure", NULL));
+	p->source = xstrdup(doc_text(d, item, "source", NULL));
+	p->why = xstrdup(doc_text(d, item, "why", NULL));
+	p->value = doc_number(d, item, "value", -1e18, 1e18, NAN);
+	p->scale = doc_number(d, item, "scale", 0, 1e18, 1);
+	if (!has_variant(s, p->variant))
+		doc_fail(d, doc_get(d, item, "variant", true),
+			 "there is no such variant");
+}
+
+static void read_all_published(struct scenario *s, struct doc *d)
+{
+	const cJSON *list = doc_get(d, d->root, "published", false);
+
+	if (!list || doc_failed(d))
+		return;
+	if (!cJSON_IsArray(list) || !list->child) {
+		doc_fail(d, list, "expected a list of published figures");
+		return;
+	}
+	s->published = xcalloc((size_t)cJSON_GetArraySize(list),
+			       sizeof(*s->published));
+	for (const cJSON *c = list->child; c && !doc_failed(d); c = c->next)
+		read_published(s, d, c);
+}
+
 static void read_head(struct scenario *s, struct doc *d)
 {
 	int m;
@@ -173,17 +288,19 @@ static void read_head(struct scenario *s, struct doc *d)
 	s->suite = (int)doc_number(d, d->root, "suite", 0, 1000, 0);
 	m = index_of(method_names, doc_text(d, d->root, "method", NULL));
 	if (m < 0)
-		doc_fail(d, doc_get(d, d->root, "method", true),
-			 "expected pairs, memory or client");
+		fail_choice(d, doc_get(d, d->root, "method", true),
+			    method_names);
 	else
 		s->method = (enum scenario_method)m;
+	read_targets(s, d);
 }
 
 enum err scenario_read(struct scenario *s, struct doc *d)
 {
 	static const char *const known[] = {
-		"name",	      "description", "teaches", "method", "suite",
-		"parameters", "variants",    "sizes",	NULL};
+		"name",	   "description", "teaches",   "method",
+		"suite",   "parameters",  "variants",  "sizes",
+		"targets", "baseline",	  "published", NULL};
 	const cJSON *item;
 
 	*s = (struct scenario){0};
@@ -205,6 +322,7 @@ enum err scenario_read(struct scenario *s, struct doc *d)
 	item = doc_get(d, d->root, "sizes", true);
 	if (!doc_failed(d))
 		read_sizes(s, d, item);
+	read_all_published(s, d);
 	return doc_failed(d) ? ERR_USAGE : ERR_OK;
 }
 
@@ -213,14 +331,38 @@ void scenario_release(struct scenario *s)
 	for (size_t i = 0; i < s->variant_count; i++) {
 		free(s->variants[i].name);
 		free(s->variants[i].help);
+		free_texts(s->variants[i].link);
+		free_texts(s->variants[i].server);
 	}
+	for (size_t i = 0; i < s->published_count; i++) {
+		struct published *p = &s->published[i];
+
+		free(p->what);
+		free(p->variant);
+		free(p->target);
+		free(p->figure);
+		free(p->source);
+		free(p->why);
+	}
+	free(s->published);
 	for (int i = 0; i < PARAM_COUNT; i++)
 		free(s->params[i].help);
+	free_texts(s->targets);
+	free(s->baseline);
 	free(s->variants);
 	free(s->name);
 	free(s->description);
 	free(s->teaches);
 	*s = (struct scenario){0};
+}
+
+bool scenario_names(const struct scenario *s, const char *target)
+{
+	for (size_t i = 0; s->targets && s->targets[i]; i++) {
+		if (strcmp(s->targets[i], target) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Values */
@@ -257,6 +399,31 @@ enum err param_set(struct param_changes *into, const char *text, char *message,
 	return ERR_OK;
 }
 
+static double value_of(const struct scenario *s,
+		       const struct param_changes *set, enum param p)
+{
+	return set->set[p] && s->params[p].declared ? set->value[p]
+						    : s->params[p].value;
+}
+
+/* Each of the two within its range may be too many together. */
+static enum err rooms_fit(const struct scenario *s,
+			  const struct param_changes *set, char *message,
+			  size_t size)
+{
+	double rooms = value_of(s, set, PARAM_ROOMS);
+	double members = value_of(s, set, PARAM_MEMBERS);
+	double max = s->params[PARAM_MEMBERS].max;
+
+	if (rooms * members <= max || max == 0)
+		return ERR_OK;
+	(void)snprintf(message, size,
+		       "--set rooms=%g members=%g: %s takes up to %g members "
+		       "in all rooms together",
+		       rooms, members, s->name, max);
+	return ERR_USAGE;
+}
+
 enum err scenario_takes(const struct scenario *s,
 			const struct param_changes *set, char *message,
 			size_t size)
@@ -277,7 +444,7 @@ enum err scenario_takes(const struct scenario *s,
 		}
 		e = ERR_OK;
 	}
-	return e;
+	return e == ERR_OK ? rooms_fit(s, set, message, size) : e;
 }
 
 static void apply(const struct param_changes *c, double out[PARAM_COUNT])
@@ -294,10 +461,15 @@ void scenario_values(const struct scenario *s, const struct variant *v,
 {
 	for (int i = 0; i < PARAM_COUNT; i++)
 		out[i] = s->params[i].value;
+	/* What full does not say is as in standard. */
+	if (size == SIZE_FULL)
+		apply(&s->sizes[SIZE_STANDARD], out);
 	apply(&s->sizes[size], out);
 	apply(&v->changes, out);
 	for (int i = 0; i < PARAM_COUNT; i++) {
 		if (set->set[i] && s->params[i].declared)
 			out[i] = set->value[i];
 	}
+	if (out[PARAM_MEMBERS] > 0)
+		out[PARAM_SUBSCRIBERS] = out[PARAM_ROOMS] * out[PARAM_MEMBERS];
 }

@@ -6,6 +6,7 @@
  *
  * A parameter's value is, in falling order of precedence: what --set says,
  * the variant's, the size's, the file's default, the default of this module.
+ * Where there are `members` (of each room), subscribers = rooms * members.
  */
 #ifndef BENCH_RUN_SCENARIO_H
 #define BENCH_RUN_SCENARIO_H
@@ -20,6 +21,8 @@
 /* Name, default, least and greatest value of every parameter there is. */
 #define PARAM_LIST(X)                                                          \
 	X(SUBSCRIBERS, subscribers, 1000, 0, 18000)                            \
+	X(ROOMS, rooms, 1, 1, 9000)                                            \
+	X(MEMBERS, members, 0, 0, 9000)                                        \
 	X(PAYLOAD, payload, 128, 69, 1 << 20)                                  \
 	X(WINDOW, window, 1, 1, 1024)                                          \
 	X(LOAD, load, 0.3, 0.01, 1)                                            \
@@ -27,14 +30,25 @@
 	X(BURST, burst, 1, 1, 1024)                                            \
 	X(POISSON, poisson, 0, 0, 1)                                           \
 	X(SPIN, spin, 0, 0, 1)                                                 \
+	X(STAMPS, stamps, 1, 0, 1)                                             \
+	X(FROZEN, frozen, 0, 0, 1000)                                          \
 	X(MARGIN, margin, 0.1, 0.001, 1)                                       \
 	X(PAIRS, pairs, 10, 1, 10000)                                          \
 	X(STARTS, starts, 1, 1, 1000)                                          \
-	X(SLICE_MS, slice_ms, 250, 10, 60000)                                  \
+	X(SLICE_MS, slice_ms, 250, 10, 600000)                                 \
 	X(WARMUP_MS, warmup_ms, 150, 10, 60000)                                \
 	X(WARMUP_MAX, warmup_max, 6, 1, 1000)                                  \
 	X(CHECK_MESSAGES, check_messages, 32, 1, 1000000)                      \
-	X(SETTLE_MS, settle_ms, 200, 1, 600000)
+	X(SETTLE_MS, settle_ms, 200, 1, 600000)                                \
+	X(DRAIN_MS, drain_ms, 5000, 1, 600000)                                 \
+	X(CONNECT_MS, connect_ms, 30000, 1, 600000)                            \
+	X(RECONNECT, reconnect, 0, 0, 1)                                       \
+	X(RESUME, resume, 1, 0, 1)                                             \
+	X(RESTART, restart, 0, 0, 1)                                           \
+	X(PENDING, pending, 64, 1, 10000)                                      \
+	X(MOST, most, 9000, 1, 18000)                                          \
+	X(BOUND_MS, bound_ms, 100, 0.1, 60000)                                 \
+	X(PERCENTILE, percentile, 99, 1, 99.99)
 
 enum param {
 #define PARAM_ENUM(upper, lower, value, min, max) PARAM_##upper,
@@ -43,13 +57,27 @@ enum param {
 		PARAM_COUNT
 };
 
+/* How a scenario is measured; method.h says what each does. */
+#define METHOD_LIST(X)                                                         \
+	X(PAIRS, pairs)	    /* slices of the target between slices of bare */  \
+	X(CLIENT, client)   /* the decoding worker against a recv() loop */    \
+	X(MEMORY, memory)   /* memory per idle connection */                   \
+	X(NETWORK, network) /* what arrives through a link */                  \
+	X(CONNECT, connect) /* storms of connections */                        \
+	X(RECONNECT, reconnect) /* a restart or a cut, and all come back */    \
+	X(ZOMBIE, zombie)	/* until clients that died are found */        \
+	X(CAPACITY, capacity)	/* the most clients under a bound */
+
 enum scenario_method {
-	METHOD_PAIRS,  /* slices of the target between slices of bare */
-	METHOD_MEMORY, /* memory per idle connection */
-	METHOD_CLIENT, /* the decoding worker against a plain recv() loop */
+#define METHOD_ENUM(upper, lower) METHOD_##upper,
+	METHOD_LIST(METHOD_ENUM)
+#undef METHOD_ENUM
+		METHODS
 };
 
-enum scenario_size { SIZE_SMOKE, SIZE_QUICK, SIZE_STANDARD, SIZES };
+#define SCENARIO_SELF "self"
+
+enum scenario_size { SIZE_SMOKE, SIZE_QUICK, SIZE_STANDARD, SIZE_FULL, SIZES };
 
 struct param_spec {
 	bool declared; /* in the file: --set may change it */
@@ -67,16 +95,37 @@ struct variant {
 	char *name, *help;
 	enum load_kind kind;
 	struct param_changes changes;
+	/*
+	 * Arguments, NULL-terminated, or NULL: those of `pushmark link` for
+	 * the network between worker and server, and more for our own servers
+	 * (targets that start {bin}/pushmark-server).
+	 */
+	char **link, **server;
+};
+
+/* A figure that others published, to be put beside ours. */
+struct published {
+	char *what; /* in words, with the unit */
+	char *variant, *target;
+	char *figure; /* path in the measurement's JSON, as view.h reads */
+	double value; /* theirs */
+	double scale; /* ours times this has their unit */
+	char *source; /* who, where, when */
+	char *why;    /* why ours differs */
 };
 
 struct scenario {
 	char *name, *description, *teaches;
 	enum scenario_method method;
 	int suite; /* place among those that run when none is named, or 0 */
+	char **targets; /* NULL-terminated: only these; NULL: as chosen */
+	char *baseline; /* that they are compared with; SCENARIO_SELF: itself */
 	struct param_spec params[PARAM_COUNT];
 	struct param_changes sizes[SIZES];
 	struct variant *variants;
 	size_t variant_count;
+	struct published *published;
+	size_t published_count;
 };
 
 /* Life cycle */
@@ -104,6 +153,8 @@ void scenario_values(const struct scenario *s, const struct variant *v,
 		     double out[PARAM_COUNT]);
 
 /* Queries */
+/* Whether its list of targets has that name; false when it has no list. */
+bool scenario_names(const struct scenario *s, const char *target);
 const char *param_name(enum param p);
 const char *scenario_method_name(enum scenario_method m);
 const char *scenario_size_name(enum scenario_size s);

@@ -86,6 +86,31 @@ Test(scenario, lines_are_right_beside_brackets_and_quotes_in_texts)
 		"s.json:4: \"teaches\": expected a text");
 }
 
+Test(scenario, its_own_targets_and_what_they_are_compared_with)
+{
+	static const char text[] = HEAD PARAMS VARIANTS
+		"\"targets\": [\"ws\", \"sse\"], \"baseline\": \"self\",\n" SIZES;
+	struct scenario s;
+	struct doc d;
+
+	cr_assert_eq(doc_parse(&d, "s.json", text, strlen(text)), ERR_OK);
+	cr_assert_eq(scenario_read(&s, &d), ERR_OK);
+	cr_assert(scenario_names(&s, "ws") && scenario_names(&s, "sse"));
+	cr_assert_not(scenario_names(&s, "longpoll"));
+	cr_assert_str_eq(s.baseline, SCENARIO_SELF);
+	scenario_release(&s);
+	doc_release(&d);
+	cr_assert_str_eq(
+		complaint(HEAD PARAMS VARIANTS "\"baseline\": \"ws\",\n" SIZES),
+		"s.json:8: \"baseline\": needs a list of targets");
+	cr_assert_str_eq(
+		complaint(HEAD PARAMS VARIANTS "\"targets\": [],\n" SIZES),
+		"s.json:8: \"targets\": expected a list of texts");
+	cr_assert_str_eq(
+		complaint(HEAD PARAMS VARIANTS "\"targets\": [1],\n" SIZES),
+		"s.json:8: expected a text");
+}
+
 Test(scenario, values_come_from_set_variant_size_and_file_in_that_order)
 {
 	static const char text[] = HEAD PARAMS VARIANTS SIZES;

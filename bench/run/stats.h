@@ -6,9 +6,10 @@
  * figures can be computed again from its file.
  *
  * The interval. Neighbouring pairs share the machine's mood, so whole blocks
- * of pairs are drawn. The blocks' length and a remainder that short
- * blocks cannot show follow from the autocorrelation of the pairs; Student's
- * quantile replaces the normal one, since pairs are few.
+ * of pairs are drawn, which gives the interval its shape. Its width is
+ * Student's quantile times an error that knows of the autocorrelation, since
+ * the blocks of a short series are too much alike. On first-order series of
+ * 10 to 120 pairs it covers 94 to 97 %, for autocorrelations of -0.2 to 0.5.
  */
 #ifndef BENCH_RUN_STATS_H
 #define BENCH_RUN_STATS_H
@@ -39,11 +40,19 @@ double stats_mean(const double *x, size_t n);
 double stats_sd(const double *x, size_t n); /* of a sample; 0 below two */
 /* Of a copy; 0 for none. */
 double stats_median(const double *x, size_t n);
-/* Lag-1 autocorrelation, corrected upwards for its bias in short series. */
+/* Lag-1 autocorrelation, corrected for what short series hide of it. */
 double stats_autocorrelation(const double *x, size_t n);
 size_t stats_block(const double *x, size_t n); /* the block length used */
+/* Of the mean, autocorrelation included; 0 below two. */
+double stats_error(const double *x, size_t n);
 /* 97.5 % quantile of Student's distribution; df from 1 up. */
 double stats_student(double df);
+
+/*
+ * Half the interval of a ratio that n pairs are expected to have, as a share,
+ * where the pairs' log-ratios scatter by sd without autocorrelation.
+ */
+double stats_reach(double sd, size_t n);
 
 /* Mean of x with its interval; with fewer than 2, low = high = value. */
 struct figure stats_interval(const double *x, size_t n, struct rng *r);

@@ -4,12 +4,26 @@
 
 #include "bench/run/stats.h"
 
+#define STANDARD_PAIRS 40 /* of the paired scenarios' size standard */
+
 /* A standard normal number, by Box and Muller. */
 static double normal(struct rng *r)
 {
 	double u = 1 - rng_unit(r), v = rng_unit(r);
 
 	return sqrt(-2 * log(u)) * cos(2 * 3.14159265358979 * v);
+}
+
+/* A stationary first-order series around `mean`. */
+static void series(double *x, size_t n, double mean, double sd, double rho,
+		   struct rng *r)
+{
+	double e = normal(r);
+
+	for (size_t i = 0; i < n; i++) {
+		x[i] = mean + sd * e;
+		e = rho * e + sqrt(1 - rho * rho) * normal(r);
+	}
 }
 
 /* How often the interval of n pairs with autocorrelation rho holds 0. */
@@ -23,51 +37,85 @@ static double coverage(size_t n, double rho, unsigned tries)
 	rng_seed(&boot, 12);
 	for (unsigned t = 0; t < tries; t++) {
 		struct figure f;
-		double e = normal(&data);
 
-		for (size_t i = 0; i < n; i++) {
-			x[i] = e;
-			e = rho * e + sqrt(1 - rho * rho) * normal(&data);
-		}
+		series(x, n, 0, 1, rho, &data);
 		f = stats_interval(x, n, &boot);
 		hits += f.low <= 0 && f.high >= 0;
 	}
 	return (double)hits / tries;
 }
 
+static void expect_coverage(double rho)
+{
+	static const size_t ns[] = {10, 24, 38, 60, 100};
+
+	for (size_t i = 0; i < sizeof(ns) / sizeof(*ns); i++) {
+		double share = coverage(ns[i], rho, 4000);
+
+		cr_assert(share > 0.93 && share < 0.97,
+			  "%zu pairs, autocorrelation %.1f: %.4f", ns[i], rho,
+			  share);
+	}
+}
+
 Test(stats, interval_covers_independent_pairs)
 {
-	double ten = coverage(10, 0, 1000), twenty = coverage(20, 0, 1000);
-
-	cr_assert(ten > 0.92 && ten < 0.98, "%.3f", ten);
-	cr_assert(twenty > 0.92 && twenty < 0.98, "%.3f", twenty);
+	expect_coverage(0);
 }
 
 Test(stats, interval_covers_slightly_autocorrelated_pairs)
 {
-	double twenty = coverage(20, 0.2, 1000), forty = coverage(40, 0.2, 600);
-
-	cr_assert(twenty > 0.90 && twenty < 0.98, "%.3f", twenty);
-	cr_assert(forty > 0.91 && forty < 0.98, "%.3f", forty);
+	expect_coverage(0.2);
 }
 
-Test(stats, interval_finds_a_change_of_a_tenth)
+Test(stats, interval_covers_autocorrelated_pairs)
+{
+	expect_coverage(0.4);
+}
+
+/* How often the pairs of size standard give each verdict of a true ratio. */
+static void judge(double ratio, double sd, double rho, unsigned tries,
+		  unsigned counts[4])
 {
 	struct rng data, boot;
-	unsigned found = 0;
-	double x[24];
+	double x[STANDARD_PAIRS];
 
 	rng_seed(&data, 5);
 	rng_seed(&boot, 6);
-	for (unsigned t = 0; t < 200; t++) {
+	for (unsigned t = 0; t < tries; t++) {
 		struct figure f;
 
-		for (size_t i = 0; i < 24; i++)
-			x[i] = log(1.1) + 0.08 * normal(&data);
-		f = stats_ratio(x, 24, &boot);
-		found += f.low > 1;
+		series(x, STANDARD_PAIRS, log(ratio), sd, rho, &data);
+		f = stats_ratio(x, STANDARD_PAIRS, &boot);
+		counts[stats_judge(&f, 0.1, true)]++;
 	}
-	cr_assert_geq(found, 180);
+}
+
+Test(stats, standard_finds_a_change_of_a_tenth)
+{
+	unsigned worse[4] = {0}, better[4] = {0};
+
+	judge(1.1, 0.08, 0.4, 2000, worse);
+	cr_assert_geq(worse[VERDICT_WORSE], 1800, "%u", worse[VERDICT_WORSE]);
+	cr_assert_eq(worse[VERDICT_BETTER], 0);
+	judge(0.9, 0.08, 0.4, 2000, better);
+	cr_assert_geq(better[VERDICT_BETTER], 1800, "%u",
+		      better[VERDICT_BETTER]);
+}
+
+/* From quiet to so noisy that the margin never helps. */
+Test(stats, nothing_against_itself_is_rarely_a_difference)
+{
+	static const double sds[] = {0.02, 0.08, 0.31, 1};
+
+	for (size_t i = 0; i < sizeof(sds) / sizeof(*sds); i++) {
+		unsigned counts[4] = {0};
+
+		judge(1, sds[i], 0.4, 4000, counts);
+		cr_assert_leq(counts[VERDICT_BETTER] + counts[VERDICT_WORSE],
+			      200, "sd %.2f: %u and %u of 4000", sds[i],
+			      counts[VERDICT_BETTER], counts[VERDICT_WORSE]);
+	}
 }
 
 Test(stats, ratio_is_the_geometric_mean)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "bench/run/home.h"
 #include "bench/run/interrupt.h"
@@ -18,6 +19,7 @@
 #include "bench/run/progress.h"
 #include "bench/run/scenario.h"
 #include "bench/run/target.h"
+#include "bench/run/until.h"
 #include "servers/base/err.h"
 
 struct suite {
@@ -31,11 +33,23 @@ struct suite {
 	uint64_t seed;
 	const char *folder; /* borrowed: logs go there */
 	bool quiet;
+	struct until until; /* intervals that it goes on for */
+	/*
+	 * Told of each measurement once it is finished, also when it failed;
+	 * false ends the run. MAY be NULL.
+	 */
+	bool (*finished)(void *context, struct suite *s, struct measurement *m);
+	void *context; /* borrowed */
+	FILE *events;  /* borrowed: for progress as JSON Lines, or NULL */
+	/* Borrowed: measurements of an earlier run; those that are complete
+	   are taken over. NULL: none. */
+	const struct cJSON *earlier;
 
 	/* What it makes. */
 	struct measurement *measurements; /* owned array */
 	size_t count;
 	bool interrupted;
+	bool stopped; /* by `finished` */
 
 	/* While it runs. */
 	struct machine machine;
@@ -44,6 +58,8 @@ struct suite {
 	uint64_t runs;	 /* slices named so far */
 	double capacity; /* deliveries per second of the baseline, or 0 */
 	double capacity_subscribers; /* that it was measured with */
+	double planned_s, begun_s;   /* by size: in all, of cells begun */
+	double more_s;		     /* spent beyond, for `until` */
 };
 
 /* Operations */
@@ -53,10 +69,14 @@ struct suite {
  */
 void suite_run(struct suite *s);
 void suite_release(struct suite *s); /* the measurements */
+/* For cells: nothing more comes of a measurement. Only the first time. */
+void suite_finish(struct suite *s, struct measurement *m);
 
 /* Queries */
-/* Seconds that it is expected to take. */
+/* Seconds that it is expected to take, without what `until` adds. */
 double suite_planned(const struct suite *s);
+/* Measurements that it will run, and pairs of the largest of them. */
+size_t suite_expected(const struct suite *s, double *pairs);
 /* Whether every measurement is complete and valid. */
 bool suite_succeeded(const struct suite *s);
 

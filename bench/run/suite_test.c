@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/run/cell.h"
 #include "bench/run/results.h"
 #include "servers/base/check.h"
 
@@ -106,6 +107,47 @@ static void release(struct fixture *f)
 	free(f->suite.scenarios);
 	free(f->suite.targets);
 	(void)nftw(f->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+Test(suite, guests_take_part_only_where_they_are_named)
+{
+	char *names[] = {"ws", "ws-deflate", NULL};
+	struct scenario own = {.targets = names}, any = {0};
+	struct target ws = {.name = "ws", .dialect = "ws"};
+	struct target sse = {.name = "sse", .dialect = "sse"};
+	struct target guest = {
+		.name = "ws-deflate", .dialect = "ws", .guest = true};
+
+	cr_assert(cell_possible(&own, &ws));
+	cr_assert(cell_possible(&own, &guest));
+	cr_assert_not(cell_possible(&own, &sse));
+	cr_assert(cell_possible(&any, &ws));
+	cr_assert(cell_possible(&any, &sse));
+	cr_assert_not(cell_possible(&any, &guest));
+}
+
+/* The target's side alone has the subscribers that do not read. */
+Test(suite, a_target_beside_a_frozen_reader_against_itself, .timeout = 60)
+{
+	const struct measurement *m;
+	struct fixture f;
+
+	if (!prepare(&f, NULL))
+		cr_skip_test("the programs are not built");
+	f.suite.scenarios[0].targets = xcalloc(2, sizeof(char *));
+	f.suite.scenarios[0].targets[0] = xstrdup("bare");
+	f.suite.scenarios[0].baseline = xstrdup(SCENARIO_SELF);
+	f.suite.scenarios[0].variants[0].changes.set[PARAM_FROZEN] = true;
+	f.suite.scenarios[0].variants[0].changes.value[PARAM_FROZEN] = 2;
+	suite_run(&f.suite);
+	cr_assert_eq(f.suite.count, 1);
+	m = &f.suite.measurements[0];
+	cr_assert_str_eq(m->failure, "");
+	cr_assert_eq(m->baseline, m->target);
+	cr_assert_eq(m->pairs, 3);
+	cr_assert_eq(m->check.deliveries, 100);
+	cr_assert(suite_succeeded(&f.suite));
+	release(&f);
 }
 
 Test(suite, bare_against_itself_from_end_to_end, .timeout = 60)

@@ -6,41 +6,52 @@
 #include <string.h>
 
 #include "bench/load/load.h"
+#include "bench/load/plain.h"
 #include "servers/base/buf.h"
 #include "servers/base/check.h"
 
-static void read_start(struct target *t, struct doc *d)
+/* A list of texts, NULL-terminated; NULL when there is none. */
+static char **read_argv(struct doc *d, const char *key, bool required)
 {
-	const cJSON *list = doc_get(d, d->root, "start", true);
+	const cJSON *list = doc_get(d, d->root, key, required);
 	size_t n = 0;
+	char **argv;
 
 	if (!list)
-		return;
+		return NULL;
 	if (!cJSON_IsArray(list) || !list->child) {
 		doc_fail(d, list, "expected a list: program and arguments");
-		return;
+		return NULL;
 	}
-	t->start = xcalloc((size_t)cJSON_GetArraySize(list) + 1,
-			   sizeof(*t->start));
+	argv = xcalloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*argv));
 	for (const cJSON *c = list->child; c; c = c->next) {
 		if (!cJSON_IsString(c)) {
 			doc_fail(d, c, "expected a text");
-			return;
+			break;
 		}
-		t->start[n++] = xstrdup(c->valuestring);
+		argv[n++] = xstrdup(c->valuestring);
 	}
+	return argv;
 }
 
 static void check_dialect(struct doc *d, const char *dialect)
 {
-	static const char *const known[] = {"ws", "sse", "longpoll", "bare"};
+	static const char *const known[] = {"ws",
+					    "sse",
+					    "longpoll",
+					    "longpoll+upgrade",
+					    "bare",
+					    DIALECT_WS_PLAIN,
+					    DIALECT_SSE_PLAIN,
+					    DIALECT_LONGPOLL_PLAIN};
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		if (strcmp(dialect, known[i]) == 0)
 			return;
 	}
 	doc_fail(d, doc_get(d, d->root, "dialect", false),
-		 "expected ws, sse, longpoll or bare");
+		 "expected ws, sse, longpoll, longpoll+upgrade, bare, "
+		 "ws-plain, sse-plain or longpoll-plain");
 }
 
 static char *short_text(struct doc *d, const char *key, const char *fallback)
@@ -52,11 +63,21 @@ static char *short_text(struct doc *d, const char *key, const char *fallback)
 	return xstrdup(text);
 }
 
+static bool read_flag(struct doc *d, const char *key)
+{
+	const cJSON *item = doc_get(d, d->root, key, false);
+
+	if (item && !cJSON_IsBool(item))
+		doc_fail(d, item, "expected true or false");
+	return cJSON_IsTrue(item);
+}
+
 enum err target_read(struct target *t, struct doc *d)
 {
-	static const char *const known[] = {
-		"name",	 "description", "dialect", "path", "namespace",
-		"start", "ready_ms",	"suite",   NULL};
+	static const char *const known[] = {"name",    "description", "dialect",
+					    "path",    "namespace",   "start",
+					    "version", "ready_ms",    "suite",
+					    "deflate", "warmup",      NULL};
 
 	*t = (struct target){0};
 	doc_only(d, d->root, known);
@@ -67,16 +88,20 @@ enum err target_read(struct target *t, struct doc *d)
 	t->nsp = short_text(d, "namespace", "");
 	t->ready_ms =
 		(uint64_t)doc_number(d, d->root, "ready_ms", 1, 600000, 10000);
+	t->warmup = doc_number(d, d->root, "warmup", 0, 1e7, 0);
 	t->suite = (int)doc_number(d, d->root, "suite", 0, 1000, 0);
+	t->deflate = read_flag(d, "deflate");
 	if (!doc_failed(d))
 		check_dialect(d, t->dialect);
-	read_start(t, d);
+	t->start = read_argv(d, "start", true);
+	t->version = read_argv(d, "version", false);
 	return doc_failed(d) ? ERR_USAGE : ERR_OK;
 }
 
 void target_release(struct target *t)
 {
 	target_argv_free(t->start);
+	target_argv_free(t->version);
 	free(t->name);
 	free(t->description);
 	free(t->dialect);
@@ -92,7 +117,8 @@ void target_argv_free(char **argv)
 	free(argv);
 }
 
-static char *substitute(const char *text, const struct home *h)
+static char *substitute(const char *text, const struct home *h,
+			const char *host)
 {
 	struct buf b;
 	enum err e = ERR_OK;
@@ -107,6 +133,9 @@ static char *substitute(const char *text, const struct home *h)
 		} else if (strncmp(text, "{home}", 6) == 0) {
 			e = buf_add_str(&b, h->data);
 			n = 6;
+		} else if (strncmp(text, "{host}", 6) == 0) {
+			e = buf_add_str(&b, host);
+			n = 6;
 		} else {
 			e = buf_add_char(&b, *text);
 		}
@@ -116,15 +145,31 @@ static char *substitute(const char *text, const struct home *h)
 	return buf_detach(&b, NULL);
 }
 
-char **target_argv(const struct target *t, const struct home *h)
+char **target_argv(char *const *argv, char *const *more, const struct home *h,
+		   const char *host)
 {
-	size_t n = 0;
-	char **argv;
+	size_t n = 0, extra = 0;
+	char **out;
 
-	while (t->start[n])
+	while (argv[n])
 		n++;
-	argv = xcalloc(n + 1, sizeof(*argv));
+	while (more && more[extra])
+		extra++;
+	out = xcalloc(n + extra + 1, sizeof(*out));
 	for (size_t i = 0; i < n; i++)
-		argv[i] = substitute(t->start[i], h);
-	return argv;
+		out[i] = substitute(argv[i], h, host);
+	for (size_t i = 0; i < extra; i++)
+		out[n + i] = xstrdup(more[i]);
+	return out;
+}
+
+bool target_is_ours(const struct target *t)
+{
+	return strcmp(t->start[0], "{bin}/pushmark-server") == 0;
+}
+
+bool target_reconnects(const struct target *t)
+{
+	return strcmp(t->dialect, "bare") != 0 &&
+	       strcmp(t->dialect, DIALECT_LONGPOLL_PLAIN) != 0;
 }

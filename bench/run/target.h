@@ -7,6 +7,7 @@
 #ifndef BENCH_RUN_TARGET_H
 #define BENCH_RUN_TARGET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,12 +17,17 @@
 
 struct target {
 	char *name, *description;
-	char *dialect; /* "ws", "sse", "longpoll" or "bare" */
-	char *path;    /* "": the dialect's usual one */
-	char *nsp;     /* namespace, "": the default one */
-	char **start;  /* argv as the file has it, NULL-terminated */
+	char *dialect;	/* as load_target has it */
+	char *path;	/* "": the dialect's usual one */
+	char *nsp;	/* namespace, "": the default one */
+	char **start;	/* argv as the file has it, NULL-terminated */
+	char **version; /* the same, prints its version; or NULL */
 	uint64_t ready_ms;
-	int suite; /* place among those that run when none is named, or 0 */
+	double warmup; /* deliveries before anything counts, at each start */
+	int suite;     /* place among those that run when none is named, or 0 */
+	bool deflate;  /* its subscribers offer permessage-deflate */
+	/* Here because a scenario names it: it takes part in no other. */
+	bool guest;
 };
 
 /* Life cycle */
@@ -31,10 +37,16 @@ void target_release(struct target *t);
 
 /* Queries */
 /*
- * The argv to start it with: {bin} is the folder of our programs, {home} that
- * of our files. Returns owned; target_argv_free() frees it.
+ * `argv` as it is to be run: {bin} is the folder of our programs, {home} that
+ * of our files, {host} where a server is to listen. `more` (NULL-terminated or
+ * NULL) is appended as it is. Returns owned; target_argv_free() frees it.
  */
-char **target_argv(const struct target *t, const struct home *h);
+char **target_argv(char *const *argv, char *const *more, const struct home *h,
+		   const char *host);
+/* Whether the clients of its dialect can connect again. */
+bool target_reconnects(const struct target *t);
+/* Whether it is our own server, which takes a scenario's options. */
+bool target_is_ours(const struct target *t);
 void target_argv_free(char **argv);
 
 #endif

@@ -30,7 +30,7 @@ Test(target, argv_gets_its_folders)
 			       "[\"{bin}/x\",\"--root={home}/y\",\"{b}\"]}",
 			       error),
 		     ERR_OK);
-	argv = target_argv(&t, &h);
+	argv = target_argv(t.start, NULL, &h, "127.0.0.1");
 	cr_assert_str_eq(argv[0], "/b/x");
 	cr_assert_str_eq(argv[1], "--root=/d/y");
 	cr_assert_str_eq(argv[2], "{b}");
@@ -52,7 +52,8 @@ Test(target, complaints_name_file_line_and_key)
 			       error),
 		     ERR_USAGE);
 	cr_assert_str_eq(error, "t.json:2: \"dialect\": expected ws, sse, "
-				"longpoll or bare");
+				"longpoll, longpoll+upgrade, bare, ws-plain, "
+				"sse-plain or longpoll-plain");
 	target_release(&t);
 	cr_assert_eq(read_text(&t,
 			       "{\"name\":\"t\",\"dialect\":\"ws\",\n"
@@ -66,5 +67,56 @@ Test(target, complaints_name_file_line_and_key)
 		read_text(&t, "{\"name\":\"t\",\"dialect\":\"ws\"}", error),
 		ERR_USAGE);
 	cr_assert_str_eq(error, "t.json:1: lacks the key \"start\"");
+	target_release(&t);
+}
+
+Test(target, deflate_is_offered_when_it_says_so)
+{
+	struct target t;
+	char error[512];
+
+	cr_assert_eq(read_text(&t,
+			       "{\"name\":\"t\",\"dialect\":\"ws\",\"start\":"
+			       "[\"x\"],\"deflate\":true}",
+			       error),
+		     ERR_OK);
+	cr_assert(t.deflate);
+	target_release(&t);
+	cr_assert_eq(read_text(&t,
+			       "{\"name\":\"t\",\"dialect\":\"ws\",\"start\":"
+			       "[\"x\"],\n\"deflate\":1}",
+			       error),
+		     ERR_USAGE);
+	cr_assert_str_eq(error,
+			 "t.json:2: \"deflate\": expected true or false");
+	target_release(&t);
+}
+
+Test(target, version_is_a_command_of_its_own)
+{
+	struct home h = {.data = "/d", .bin = "/b"};
+	struct target t;
+	char error[512];
+	char **argv;
+
+	cr_assert_eq(read_text(&t,
+			       "{\"name\":\"t\",\"dialect\":\"ws-plain\","
+			       "\"start\":[\"x\"],\"warmup\":1000,"
+			       "\"version\":[\"{home}/x\",\"-v\"]}",
+			       error),
+		     ERR_OK, "%s", error);
+	cr_assert_eq(t.warmup, 1000);
+	argv = target_argv(t.version, NULL, &h, "127.0.0.1");
+	cr_assert_str_eq(argv[0], "/d/x");
+	cr_assert_str_eq(argv[1], "-v");
+	cr_assert_null(argv[2]);
+	target_argv_free(argv);
+	target_release(&t);
+	cr_assert_eq(read_text(&t,
+			       "{\"name\":\"t\",\"dialect\":\"ws\",\"start\":"
+			       "[\"x\"],\n\"version\":[\"x\",1]}",
+			       error),
+		     ERR_USAGE);
+	cr_assert_str_eq(error, "t.json:2: expected a text");
 	target_release(&t);
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How many sockets processes have open, read from /proc: what a server holds,
+ * whatever it says of itself.
+ */
+#ifndef BENCH_LOAD_SOCKETS_H
+#define BENCH_LOAD_SOCKETS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Queries */
+/* Of all of them together; a process that is gone has none. */
+size_t sockets_of(const pid_t *pids, size_t count);
+
+#endif

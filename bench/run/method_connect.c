@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Storms: as many connections as there are subscribers, opened as fast as the
+ * worker can, next to as many at the baseline, in the order A B B A. A slice
+ * is one storm, its units are connections.
+ */
+#include <stdio.h>
+
+#include "bench/run/cell.h"
+#include "bench/run/method.h"
+
+#define START_S 0.3   /* what starting takes, planned */
+#define EACH_S 2e-4   /* what opening and closing one connection takes */
+#define WARM_STORMS 2 /* of both sides, dropped */
+
+static double connect_planned(const double v[PARAM_COUNT])
+{
+	return v[PARAM_STARTS] * START_S +
+	       (v[PARAM_PAIRS] + WARM_STORMS * v[PARAM_STARTS]) * 2 * EACH_S *
+		       v[PARAM_SUBSCRIBERS];
+}
+
+static enum err storm(struct cell *c, const struct measurement *m, int side,
+		      struct rig_slice *out)
+{
+	struct load_target t = {
+		.group = side,
+		.subscribers = (uint32_t)m->values[PARAM_SUBSCRIBERS],
+		.connect_pending = (uint32_t)m->values[PARAM_PENDING],
+	};
+	enum err e;
+
+	(void)snprintf(t.room, sizeof(t.room), "load-%d", side);
+	e = rig_storm(&c->rig, side, &t, out);
+	return e ? e : rig_disconnect(&c->rig, side);
+}
+
+static enum err run_pair(struct cell *c, struct measurement *m, size_t place,
+			 unsigned start, bool *again)
+{
+	bool may_repeat = *again;
+	struct rig_slice pair[SIDES];
+	enum err e = ERR_OK;
+
+	for (int i = 0; i < SIDES; i++)
+		rig_slice_init(&pair[i]);
+	for (int i = 0; i < SIDES && !e; i++) {
+		int side = place % 2 ? 1 - i : i;
+
+		e = storm(c, m, side, &pair[side]);
+	}
+	if (!e)
+		*again = measurement_pair(m, pair, place, start, may_repeat);
+	for (int i = 0; i < SIDES; i++)
+		rig_slice_release(&pair[i]);
+	return e;
+}
+
+static enum err warm_up(struct cell *c, const struct measurement *m)
+{
+	enum err e = ERR_OK;
+
+	for (int i = 0; i < WARM_STORMS * SIDES && !e; i++) {
+		struct rig_slice slice;
+
+		rig_slice_init(&slice);
+		e = storm(c, m, i % SIDES, &slice);
+		rig_slice_release(&slice);
+	}
+	return e;
+}
+
+static enum err connect_run(struct cell *c, struct measurement *m,
+			    unsigned start)
+{
+	size_t all = (size_t)m->values[PARAM_PAIRS];
+	size_t starts = (size_t)m->values[PARAM_STARTS];
+	enum err e;
+
+	progress_step(&c->suite->progress, "%s, %s: %s", c->scenario->name,
+		      m->variant->name, c->target->name);
+	e = warm_up(c, m);
+	for (size_t place = all * start / starts;
+	     place < all * (start + 1) / starts && !e; place++) {
+		bool again = m->repeated * 4 < all;
+
+		e = run_pair(c, m, place, start, &again);
+		if (!e && again) {
+			again = false;
+			e = run_pair(c, m, place, start, &again);
+		}
+	}
+	if (!e && m->invalid == all)
+		m->complete = false;
+	return e;
+}
+
+const struct method method_connect = {
+	.against = AGAINST_BASELINE,
+	.primary = METRIC_SERVER_CPU,
+	.planned = connect_planned,
+	.start = method_start_pair,
+	.run = connect_run,
+};

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What methods without pairs say of a slice, each under the same name
+ * everywhere: they turn a slice into observations of a measurement.
+ */
+#ifndef BENCH_RUN_OBSERVE_H
+#define BENCH_RUN_OBSERVE_H
+
+#include "bench/run/measurement.h"
+#include "bench/run/rig.h"
+
+/* Operations */
+/* "delivered": share of what was sent, and "twice" if anything came so. */
+void observe_deliveries(struct measurement *m, const struct rig_slice *s);
+/* "mean", "p50", "p99" of all receipts, "max": from the intended time. */
+void observe_latency(struct measurement *m, const struct rig_slice *s);
+/* "lost" connections each, "back p50", "told gaps", when there were any. */
+void observe_absences(struct measurement *m, const struct rig_slice *s);
+/* "bytes": on the subscribers' sockets, per delivery. */
+void observe_bytes(struct measurement *m, const struct rig_slice *s);
+/* A percentile of `h` under that name; nothing when `h` is empty. */
+void observe_percentile(struct measurement *m, const char *name,
+			const struct hist *h, double percentile);
+/*
+ * After a failed connect: whether what lies between is to blame (server,
+ * worker and link all live). Then it is the outcome, with nothing delivered,
+ * and the rig's failure is forgotten.
+ */
+bool observe_refusal(struct measurement *m, struct rig *r, enum err e);
+
+/*
+ * After a link of packets did not start: that this machine does not let us is
+ * the outcome, and nothing is measured.
+ */
+bool observe_no_link(struct measurement *m, struct rig *r, enum err e);
+
+#endif
