@@ -30,6 +30,7 @@ NODE ?= node
 NPM ?= npm
 FUZZ_SECONDS ?= 60
 BENCH_ARGS ?=
+MICRO_ARGS ?=
 
 # --- Variants ---------------------------------------------------------------
 
@@ -169,6 +170,8 @@ $(eval $(call layer,load,bench/load,clients wire base,wire,))
 $(eval $(call layer,run,bench/run,load clients wire base,wire,))
 $(eval $(call layer,report,bench/report,wire base,wire,))
 $(eval $(call layer,link,bench/link,base,base,))
+$(eval $(call layer,micro,bench/micro,report run wire base,wire,))
+$(eval $(call layer,counters,bench/counters,base,wire,))
 $(eval $(call layer,server,servers,$(below_server),http,$(CORE_DOUBLES)))
 $(eval $(call layer,bench,bench,$(below_bench),wire,))
 
@@ -177,8 +180,10 @@ $(eval $(call program,pushmark-server,servers/main.c,server $(below_server),http
 $(eval $(call program,pushmark-client,clients/main.c,clients wire base,wire))
 $(eval $(call program,pushmark,bench/main.c,bench $(below_bench),wire))
 $(eval $(call program,pushmark-bare,bench/peers/bare.c,load clients wire base,wire))
-$(foreach m,$(filter-out %_test.c,$(wildcard bench/micro/*.c)),$(eval $(call \
-	program,micro-$(basename $(notdir $m)),$m,core wire base,wire)))
+$(eval $(call program,pushmark-sse-mhd,bench/peers/sse_mhd.c,wire base,http))
+$(eval $(call program,pushmark-counters,bench/counters/main.c,counters report run load clients wire base,wire))
+$(eval $(call program,pushmark-prove,bench/prove/main.c,load clients wire base,wire))
+$(eval $(call program,pushmark-micro,bench/micro/main.c,micro report run wire base,wire))
 
 # --- Building ---------------------------------------------------------------
 
@@ -207,6 +212,23 @@ $(B)/%.o: %.c $(B)/flags.stamp
 
 $(B)/%_test.o: ALL_CFLAGS += $(PC_TEST_CFLAGS)
 
+# The lab page is part of the server. Its Socket.IO client is the official
+# bundle, which npm gets once for all variants; LAB_BUNDLE=FILE takes another.
+LAB_BUNDLE ?= build/web/socket.io.min.js
+LAB_FLAGS = -DLAB_BUNDLE='"$(LAB_BUNDLE)"'
+$(B)/servers/lab_assets.o: $(wildcard clients/web/*) $(LAB_BUNDLE)
+$(B)/servers/lab_assets.o: ALL_CFLAGS += $(LAB_FLAGS)
+
+build/web/socket.io.min.js: clients/web/package-lock.json
+	$(call say,NPM,socket.io-client)
+	@mkdir -p $(@D)
+	@cp clients/web/package.json clients/web/package-lock.json $(@D)
+	@cd $(@D) && $(NPM) ci --ignore-scripts --no-audit --no-fund \
+		>npm.log 2>&1 || { cat npm.log >&2; \
+		echo "npm could not get socket.io-client;" \
+			"LAB_BUNDLE=FILE names one that is there" >&2; exit 1; }
+	@cp $(@D)/node_modules/socket.io-client/dist/$(@F) $@
+
 $(ARCHIVES): $(B)/sources.stamp
 	$(call say,AR,$@)
 	@rm -f $@
@@ -221,20 +243,29 @@ $(PROGRAMS) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS): $(B)/flags.stamp $(B)/sources.sta
 
 # --- Testing ----------------------------------------------------------------
 
+DEPS = @CC='$(CC)' NODE='$(NODE)' NPM='$(NPM)' .ci/deps
+
 deps: ## Install what building and benchmarking need, if it is missing
-	@CC='$(CC)' .ci/deps build
+	$(DEPS) build
 
 deps-unit:
-	@CC='$(CC)' .ci/deps build unit
+	$(DEPS) build unit
 
 deps-lint:
-	@CC='$(CC)' .ci/deps build lint
+	$(DEPS) build lint
 
 deps-fuzz:
-	@CC=clang .ci/deps build fuzz
+	@CC=clang NODE='$(NODE)' NPM='$(NPM)' .ci/deps build fuzz
+
+deps-counters:
+	$(DEPS) build counters
+
+# What cannot be had is said, and left out of the comparison.
+deps-peers:
+	-$(DEPS) build peers
 
 deps-test:
-	@CC='$(CC)' NODE='$(NODE)' NPM='$(NPM)' .ci/deps build test
+	$(DEPS) build test
 
 # A make of its own, since what `deps` installs is looked for on start.
 SUBMAKE = +@$(MAKE) --no-print-directory
@@ -296,7 +327,7 @@ ANALYZED := $(patsubst %,$(B)/lint/%.analyzer,$(call product_of,servers/base) \
 # Criterion's macros are complex, tests tell long stories, and their tables hold
 # strings of several lines. ctuuninitvar is wrong about our out parameters.
 TIDY_TEST_FLAGS = --checks=-readability-function-*,-bugprone-suspicious-missing-comma
-LINT_FLAGS = -std=c17 -D_GNU_SOURCE -I. $(PC_CFLAGS)
+LINT_FLAGS = -std=c17 -D_GNU_SOURCE -I. $(LAB_FLAGS) $(PC_CFLAGS)
 
 lint: deps-lint ## Run clang-tidy, cppcheck and gcc -fanalyzer
 	$(SUBMAKE) lint-run
@@ -339,13 +370,46 @@ bench: deps ## Compare the backends with the quick suite (BENCH_ARGS=...)
 	$(SUBMAKE) all
 	$(B)/bin/pushmark run $(BENCH_ARGS)
 
+bench-micro: deps ## Time a message's work beside wslay's (MICRO_ARGS=--instructions)
+	$(SUBMAKE) all
+	$(B)/bin/pushmark-micro $(MICRO_ARGS)
+
+# Counts repeat where times do not. CHECK=1 fails above the baseline that
+# UPDATE=1 writes; it has been made with Debian's gcc.
+bench-counters: deps-counters ## Count a delivery's instructions and calls (CHECK=1, UPDATE=1)
+	$(SUBMAKE) all
+	$(B)/bin/pushmark-counters $(if $(CHECK),--check) $(if $(UPDATE),--update)
+
+# On real time, so on a machine that does nothing else.
+bench-prove: deps ## Show that known delays and stalls are reported as they are
+	$(SUBMAKE) all
+	$(B)/bin/pushmark-prove
+
+# npm has what runs on Node.js, and Bun. `ci` goes by the lock file.
+PEERS_LOCK := bench/peers/package-lock.json
+peers: deps-peers ## Install the servers that ours are compared with
+	@cmp -s $(PEERS_LOCK) bench/peers/node_modules/.installed || { \
+		echo '  NPM     bench/peers'; \
+		cd bench/peers && $(NPM) ci --no-audit --no-fund \
+			--loglevel=error && \
+		cp package-lock.json node_modules/.installed; } || \
+		echo 'peers: npm could not install its packages' >&2
+
+OWN_TARGETS := ws longpoll longpoll+upgrade sse
+bench-peers: peers ## Compare ours with other servers (PEERS='node-ws ...' BENCH_ARGS=...)
+	$(SUBMAKE) all
+	@peers=$$($(NODE) bench/peers/present.mjs $(B)/bin $(PEERS)) && \
+		$(B)/bin/pushmark run $(OWN_TARGETS:%=--target %) $$peers \
+			$(BENCH_ARGS)
+
 report: deps ## Write the newest results' report again (REPORT_ARGS=...)
 	$(SUBMAKE) all
 	$(B)/bin/pushmark report $(REPORT_ARGS)
 
 # --- Installing and the rest ------------------------------------------------
 
-DATA := $(wildcard clients/web/* bench/scenarios/* bench/targets/*)
+DATA := $(wildcard bench/scenarios/* bench/targets/* bench/peers/*.mjs \
+	bench/peers/*.json bench/peers/*.sh)
 
 install: all ## Install into $(DESTDIR)$(PREFIX), /usr/local by default
 	install -d $(DESTDIR)$(PREFIX)/bin
@@ -365,5 +429,5 @@ help: ## Explain the targets
 		$(firstword $(MAKEFILE_LIST))
 
 .PHONY: all tests test test-unit e2e fuzz fuzz-run coverage coverage-run \
-	deps deps-unit deps-test deps-fuzz deps-lint format format-check \
-	lint lint-run bench report install clean help FORCE
+	deps deps-unit deps-test deps-fuzz deps-lint deps-peers deps-counters format \
+	format-check lint lint-run bench bench-micro bench-counters bench-prove bench-peers peers report install clean help FORCE
