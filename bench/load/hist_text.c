@@ -18,7 +18,8 @@ static double median_equivalent(uint64_t highest)
 {
 	uint64_t lowest = hist_lowest_equivalent(highest);
 
-	return (double)(lowest + (highest - lowest + 1) / 2);
+	lowest += (highest - lowest + 1) / 2;
+	return (double)lowest;
 }
 
 /* Of the values that stand for the equivalent ones, as HdrHistogram's. */

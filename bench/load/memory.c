@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/load/memory.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,19 +10,39 @@
 
 #define LINE_MAX_BYTES 8192 /* a path and some */
 
+/* What begins with the line's word `n`, counted from 0: "" when it has none. */
+static const char *word(const char *line, unsigned n)
+{
+	static const char blanks[] = " \t\n";
+
+	line += strspn(line, blanks);
+	for (; n > 0; n--) {
+		line += strcspn(line, blanks);
+		line += strspn(line, blanks);
+	}
+	return line;
+}
+
+/* The number that a text begins with; false when it begins with none. */
+static bool number(const char *text, uint64_t *out)
+{
+	char *end;
+
+	*out = strtoull(text, &end, 10);
+	return end != text;
+}
+
 /* smaps: a header line for each map, then its figures as "Name: N kB". */
 
 /* Whether a line starts a map, and if so, whether the allocator made it. */
 static bool read_header(const char *line, bool *is_heap)
 {
-	uint64_t from, to;
-	int name = 0;
+	size_t from = strspn(line, "0123456789abcdef");
+	const char *name = word(line, 5);
 
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %*s %*s %*s %n", &from,
-		   &to, &name) != 2 ||
-	    name == 0)
+	if (from == 0 || line[from] != '-' || *word(line, 4) == '\0')
 		return false;
-	*is_heap = line[name] == '\0' || strncmp(line + name, "[heap]", 6) == 0;
+	*is_heap = *name == '\0' || strncmp(name, "[heap]", 6) == 0;
 	return true;
 }
 
@@ -88,14 +107,15 @@ static bool is_of_sockets(const char *name)
 /* Whole slabs: memory that is held, whether objects are in it or not. */
 static bool read_cache(const char *line, char name[64], uint64_t *pages)
 {
-	uint64_t each, slabs;
 	const char *data = strstr(line, ": slabdata");
+	size_t length = strcspn(line, " ");
+	uint64_t each, slabs;
 
-	if (!data ||
-	    sscanf(line, "%63s %*u %*u %*u %*u %" SCNu64, name, &each) != 2 ||
-	    sscanf(data, ": slabdata %*u %" SCNu64, &slabs) != 1 ||
-	    each > 1024 || slabs > UINT32_MAX)
+	if (!data || length >= 64 || !number(word(line, 5), &each) ||
+	    !number(word(data, 3), &slabs) || each > 1024 || slabs > UINT32_MAX)
 		return false;
+	memcpy(name, line, length);
+	name[length] = '\0';
 	*pages = each * slabs;
 	return true;
 }

@@ -254,11 +254,11 @@ static void prove_lag(struct proof *p)
 static int print_histogram(int count, char **percentiles)
 {
 	struct hist h;
-	uint64_t value;
+	char line[64];
 
 	hist_init(&h);
-	while (scanf("%" SCNu64, &value) == 1)
-		hist_record(&h, value);
+	while (fgets(line, sizeof(line), stdin))
+		hist_record(&h, strtoull(line, NULL, 10));
 	for (int i = 0; i < count; i++)
 		printf("%s %" PRIu64 "\n", percentiles[i],
 		       hist_percentile(&h, strtod(percentiles[i], NULL)));
