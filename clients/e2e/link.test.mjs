@@ -60,7 +60,8 @@ async function withRelay(port, options, body) {
       async connect() {
         const socket = watch(net.connect({ port: relayPort, allowHalfOpen: true }));
         sockets.push(socket);
-        await once(socket, "connect");
+        // A reset may be there before Node.js has looked.
+        await until("the connection", () => !socket.connecting);
         return socket;
       },
     });
