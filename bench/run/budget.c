@@ -65,6 +65,8 @@ static const struct bound bounds[] = {
 	 "upgraded", "window 1", NULL, "longpoll+upgrade", 1.05},
 	{KIND_CPU, "server CPU per delivery, window 16, upgraded / ws",
 	 "upgraded", "window 16", NULL, "longpoll+upgrade", 1.05},
+	{KIND_CPU, "server CPU per delivery, window 1, / socketio-polling",
+	 "polling", "window 1", NULL, "longpoll", 0.25},
 	{KIND_TAIL, "p99 beside one that does not read / without it", "slow",
 	 "frozen", NULL, "ws", 1.5},
 	{KIND_TAIL, "p99 beside one that does not read / without it", "slow",

@@ -17,6 +17,7 @@ static int adopt_take(struct http_request *r)
 
 	if (r->peer_closed || h->stopping)
 		return -1;
+	peer_take_spent(r);
 	loop_remove(h->loop, &r->io);
 	h->open--;
 	h->adopted++;

@@ -95,6 +95,7 @@ struct http_request {
 	struct buf body;
 	uint64_t uploaded; /* bytes of the body, also if nobody wants them */
 	uint64_t consumed; /* bytes that the requests so far took up */
+	uint32_t spent;	   /* the latest of them, that the kernel still has */
 	uint64_t since_ms; /* when the phase began */
 	union {
 		void (*gone)(struct http_request *r, void *arg);
@@ -226,6 +227,8 @@ bool peer_is_busy(const struct http_request *r);
 /* Tells whoever is in the middle of a request that there will be no answer. */
 void peer_dismiss(struct http_request *r);
 void peer_end(struct http_request *r); /* closes and frees it */
+/* MUST be called before anybody else reads from or closes the socket. */
+void peer_take_spent(struct http_request *r);
 
 /* deadline.c */
 void peer_enter(struct http_request *r, enum request_phase phase);

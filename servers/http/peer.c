@@ -28,20 +28,50 @@
 #define LENT_AT_ONCE 3
 
 #define USUAL_HEAD 4096 /* looked at first */
+#define SPENT_MAX 1024	/* of it, what was served before */
+
+/* Spent bytes */
+
+void peer_take_spent(struct http_request *r)
+{
+	if (r->spent > 0 && recv(r->io.fd, NULL, r->spent,
+				 MSG_TRUNC | MSG_DONTWAIT) != (ssize_t)r->spent)
+		(void)shutdown(r->io.fd, SHUT_RDWR); /* it is broken */
+	r->spent = 0;
+}
+
+/*
+ * A request was looked at and is served, but the kernel still has its bytes,
+ * which are passed over when the next one is looked at: taking them costs a
+ * call, so it is done for several requests at once.
+ */
+static void peer_spend(struct http_request *r, size_t n)
+{
+	r->consumed += n;
+	r->spent += (uint32_t)n;
+	if (r->spent > SPENT_MAX)
+		peer_take_spent(r);
+}
+
+/* Whether there is more than that. */
+static bool peer_has_unread(const struct http_request *r)
+{
+	int n = 0;
+
+	return ioctl(r->io.fd, FIONREAD, &n) == 0 && (unsigned)n > r->spent;
+}
 
 /* Ending */
 
 /* Whether the peer may still be sending what nobody will read. */
 static bool peer_is_sending(const struct http_request *r)
 {
-	int unread = 0;
-
 	if (r->peer_closed || r->given_up || r->http->stopping)
 		return false;
 	/* libmicrohttpd answered a head or body in the middle. */
 	if (r->phase == PHASE_HEAD || r->phase == PHASE_BODY)
 		return true;
-	return ioctl(r->io.fd, FIONREAD, &unread) == 0 && unread > 0;
+	return peer_has_unread(r);
 }
 
 void peer_end(struct http_request *r)
@@ -56,6 +86,8 @@ void peer_end(struct http_request *r)
 	if (fd >= 0) {
 		bool sending = peer_is_sending(r);
 
+		/* Closing would reset the connection otherwise. */
+		peer_take_spent(r);
 		loop_remove(h->loop, &r->io);
 		if (sending)
 			raw_linger(h, fd);
@@ -108,6 +140,7 @@ static void peer_lend(struct http_request *r, struct reader *reader)
 	struct http *h = r->http;
 	int fd = peer_duplicate(r);
 
+	peer_take_spent(r);
 	if (fd < 0) {
 		peer_refuse(r);
 		return;
@@ -143,56 +176,64 @@ static void peer_refuse_head(struct http_request *r, unsigned status,
 			     const char *why)
 {
 	raw_error(r->io.fd, status, why);
+	peer_take_spent(r);
 	if (r->peer_closed)
 		raw_discard(r->io.fd);
 	peer_end(r);
 }
 
 /*
- * Serves a plain request that is all there is, and takes its bytes from the
- * kernel, which counts them as received by us. False: it is not such a one.
+ * Serves a plain request that is all there is; the kernel counts its bytes as
+ * received by us. False: it is not such a one.
  */
 static bool peer_serve(struct http_request *r, struct plain_request *q,
 		       char *bytes, struct slice body)
 {
-	const size_t n = (size_t)(body.p - bytes) + body.n;
-
 	if (!q->head.plain || body.n != q->head.length || r->peer_closed ||
 	    !http1_request_decode(bytes, &q->head, &q->target))
 		return false;
-	if (recv(r->io.fd, NULL, n, MSG_TRUNC | MSG_DONTWAIT) != (ssize_t)n) {
-		peer_end(r);
-		return true;
-	}
-	r->consumed += n;
+	peer_spend(r, (size_t)(body.p - bytes) + body.n);
 	request_serve(r, q, body);
 	if (r->phase == PHASE_DEAD || r->phase == PHASE_LEAVING)
 		peer_end(r);
 	return true;
 }
 
+/* What has come of a head, which stays with the kernel; at most `size`. */
+static ssize_t peer_peek(struct http_request *r, char *bytes, size_t size)
+{
+	ssize_t n = recv(r->io.fd, bytes, USUAL_HEAD, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n == USUAL_HEAD) {
+		peer_take_spent(r);
+		n = recv(r->io.fd, bytes, size, MSG_PEEK | MSG_DONTWAIT);
+	}
+	return n;
+}
+
 /*
- * Looks at what has come of a head, which stays with the kernel. Only one that
- * is whole and well-formed is lent: libmicrohttpd would answer others in words
- * of its own, and keep a buffer for each that is still to come.
+ * Looks at what has come of a head. Only one that is whole and well-formed is
+ * lent: libmicrohttpd would answer others in words of its own, and keep a
+ * buffer for each that is still to come.
  */
 static void peer_look(struct http_request *r)
 {
-	char bytes[HTTP1_REQUEST_MAX + 1];
-	ssize_t n = recv(r->io.fd, bytes, USUAL_HEAD, MSG_PEEK | MSG_DONTWAIT);
+	char buffer[HTTP1_REQUEST_MAX + 1], *bytes;
+	ssize_t n = peer_peek(r, buffer, sizeof(buffer));
 	struct plain_request q;
 	struct http1_look look;
 	struct slice body;
 
-	if (n == USUAL_HEAD)
-		n = recv(r->io.fd, bytes, sizeof(bytes),
-			 MSG_PEEK | MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return; /* EPOLLIN comes */
 	if (n <= 0) {
 		peer_end(r);
 		return;
 	}
+	bytes = buffer + r->spent;
+	n -= r->spent;
+	if (n <= 0)
+		return; /* the same */
 	peer_begin(r);
 	look = http1_request_look(slice_of(bytes, (size_t)n), &q.head);
 	body = slice_of(bytes + look.size, (size_t)n - look.size);
@@ -208,15 +249,12 @@ static void peer_look(struct http_request *r)
 /* Something came, or the peer left. */
 static void peer_wake(struct http_request *r)
 {
-	int unread = 0;
-
 	r->readable = false;
 	if (r->http->stopping) {
 		peer_end(r);
 		return;
 	}
-	if (r->peer_closed &&
-	    (ioctl(r->io.fd, FIONREAD, &unread) != 0 || unread == 0))
+	if (r->peer_closed && !peer_has_unread(r))
 		peer_end(r);
 	else
 		peer_look(r);
@@ -420,5 +458,6 @@ void peer_dismiss(struct http_request *r)
 	raw_error(r->io.fd, MHD_HTTP_SERVICE_UNAVAILABLE,
 		  status_text(MHD_HTTP_SERVICE_UNAVAILABLE));
 	(void)shutdown(r->io.fd, SHUT_WR);
+	peer_take_spent(r);
 	raw_discard(r->io.fd);
 }

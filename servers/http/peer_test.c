@@ -164,6 +164,44 @@ Test(peer, held_and_answered_again_and_again)
 	cr_assert_eq(http_connections(rig.http), 1);
 }
 
+/*
+ * What the kernel still has of served requests is passed over, whatever the
+ * next one's size is and whoever reads it, and does not reset the connection.
+ */
+Test(peer, requests_of_all_sizes_one_after_the_other)
+{
+	static const char chunked[] =
+		"POST /hello HTTP/1.1\r\n" HOST
+		"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+	char text[8192];
+
+	for (int pad = 0; pad < 6000; pad = pad * 2 + 150) {
+		(void)snprintf(text, sizeof(text),
+			       "GET /hello HTTP/1.1\r\n" HOST
+			       "Pad: %0*d\r\n\r\n",
+			       pad, 0);
+		for (int i = 0; i < 4; i++) {
+			client_say(&c, text);
+			cr_assert(client_hear(&c, "hello"));
+			client_forget(&c);
+			client_send(&c, slice_of(text, 9));
+			rig_run(&rig, 5);
+			cr_assert_eq(c.in.len, 0);
+			client_say(&c, text + 9);
+			cr_assert(client_hear(&c, "hello"));
+			client_forget(&c);
+		}
+		client_say(&c, chunked);
+		cr_assert(client_hear(&c, "HTTP/1.1 "));
+		client_forget(&c);
+	}
+	client_say(&c, GET("/hello"));
+	cr_assert(client_hear(&c, "hello"));
+	client_say(&c, "GET /hello HTTP/1.0\r\n\r\n");
+	cr_assert(client_hear_end(&c));
+	cr_assert_not(c.reset);
+}
+
 Test(peer, held_post_with_a_body)
 {
 	client_say(&c, "POST /poll HTTP/1.1\r\n" HOST

@@ -54,6 +54,8 @@ static bool absolute_form(struct slice target, struct slice *authority)
 {
 	static const char *const schemes[] = {"http://", "https://"};
 
+	if (target.n > 0 && target.p[0] == '/')
+		return false;
 	for (size_t i = 0; i < 2; i++) {
 		size_t n = strlen(schemes[i]);
 
