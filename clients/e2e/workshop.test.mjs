@@ -265,6 +265,18 @@ describe("the workshop", () => {
   }
 
   describe("snippet 1: a broadcast", () => {
+    test("ws: an object's text may come as bytes, which are checked as text is", async () => {
+      await withGuests([Ws, Ws].map(plain), async (speaker, a) => {
+        speaker.socket.send(Buffer.from('{"type":"chat","payload":"\u00e1"}'));
+        assert.deepEqual(await a.next(), { type: "chat", payload: "\u00e1", from: IP });
+        for (const bytes of ["{bad", Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])]) {
+          speaker.socket.send(Buffer.from(bytes));
+          assert.deepEqual(await speaker.fault(), { type: "error", payload: "Invalid JSON" });
+        }
+        await quiet(speaker, a);
+      });
+    });
+
     for (const Speaker of kinds)
       test(`${Speaker.label}: welcome, an object to all others, an error, a farewell`, async () => {
         await withGuests([Speaker, Ws, Sse].map(plain), async (speaker, a, b) => {

@@ -295,6 +295,14 @@ static const struct room *only_room(const struct session *s)
 	return found;
 }
 
+static bool in_lobby(const struct session *s)
+{
+	for (uint32_t i = 0; i < s->room_count; i++)
+		if (s->rooms[i].room->name.n == 0)
+			return true;
+	return false;
+}
+
 bool dialect_handle_binary(struct dialect *d, struct slice bytes,
 			   struct buf *answer)
 {
@@ -306,6 +314,9 @@ bool dialect_handle_binary(struct dialect *d, struct slice bytes,
 
 	const struct room *room = only_room(d->session);
 
+	/* Clients that know of no rooms send text as bytes, too. */
+	if (!room && in_lobby(d->session))
+		return dialect_handle(d, bytes, NULL, answer) != DIALECT_FAILED;
 	if (!room) {
 		reply_send(&o.reply, ERR_USAGE,
 			   SLICE("a binary message needs exactly one joined "

@@ -49,7 +49,10 @@ enum dialect_result {
 enum dialect_result dialect_handle(struct dialect *d, struct slice text,
 				   const struct dialect_late *late,
 				   struct buf *answer);
-/* Publishes bytes to the one joined room; without one: an error answer. */
+/*
+ * Publishes bytes to the one joined room. Without one they are an object's
+ * text for who is in the lobby (see hub_join_lobby()), else an error answer.
+ */
 bool dialect_handle_binary(struct dialect *d, struct slice bytes,
 			   struct buf *answer);
 /* Appends the welcome object for s; `sid` is the secret id. */
