@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "bench/cmd.h"
 #include "bench/job.h"
 #include "bench/report/report.h"
+#include "bench/run/distributions.h"
 #include "bench/run/journal.h"
 #include "bench/run/provenance.h"
 #include "servers/base/check.h"
@@ -234,6 +236,17 @@ static int check_again(struct job *j, const struct job_options *o,
 	return -1;
 }
 
+static void bring_files(cJSON *run, const char *path, const char *folder)
+{
+	char *copy = xstrdup(path), *from = realpath(dirname(copy), NULL);
+
+	/* With --out they may be where they belong. */
+	if (from && strcmp(from, folder) != 0)
+		distributions_bring(run, from, folder);
+	free(from);
+	free(copy);
+}
+
 static int run(struct job *j, const struct job_options *o,
 	       const struct again *a, int argc, char **argv)
 {
@@ -259,6 +272,8 @@ static int run(struct job *j, const struct job_options *o,
 				o->json ? stdout : NULL)) {
 		status = cmd_usage("run", "the folder's name is too long");
 	} else if (status == CMD_OK) {
+		if (o->missing)
+			bring_files(a->run, o->again, j->folder);
 		status = measure(j, o, &journal);
 	}
 	cJSON_Delete(provenance);

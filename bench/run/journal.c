@@ -9,12 +9,13 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "bench/run/distributions.h"
 #include "bench/run/put.h"
 #include "servers/base/check.h"
 #include "servers/base/clock.h"
 
 #define SLICE_BYTES 8192.0   /* of a slice's line with its histograms */
-#define OTHER_BYTES 200000.0 /* of a measurement without them, and logs */
+#define OTHER_BYTES 400000.0 /* of a measurement without them, and files */
 
 enum err journal_init(struct journal *j, const char *folder,
 		      struct results_context *c, FILE *events)
@@ -33,10 +34,10 @@ double journal_room(const struct suite *s)
 	return 2 * all * (OTHER_BYTES + 2 * pairs * SLICE_BYTES);
 }
 
-static enum err cannot_write(struct journal *j)
+static enum err cannot_write(struct journal *j, const char *what)
 {
-	(void)snprintf(j->failure, sizeof(j->failure), "cannot write %s: %s",
-		       j->path, strerror(errno));
+	(void)snprintf(j->failure, sizeof(j->failure), "cannot write %s%s: %s",
+		       what, j->path, strerror(errno));
 	return ERR_IO;
 }
 
@@ -50,7 +51,7 @@ enum err journal_check(struct journal *j, double bytes)
 	(void)snprintf(probe, sizeof(probe), "%s.new", j->path);
 	fd = open(probe, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (fd < 0 || fstatvfs(fd, &fs) != 0) {
-		enum err e = cannot_write(j);
+		enum err e = cannot_write(j, "");
 
 		if (fd >= 0)
 			(void)close(fd);
@@ -158,16 +159,20 @@ static enum err write_run(struct journal *j, const struct suite *s,
 	c->seconds = (double)(now - j->start_ns) / 1e9;
 	*out = results_to_json(s, c);
 	if (results_write(*out, j->path))
-		e = cannot_write(j);
+		e = cannot_write(j, "");
 	return e;
 }
 
 bool journal_finished(void *context, struct suite *s, struct measurement *m)
 {
 	struct journal *j = context;
-	cJSON *json;
-	enum err e = write_run(j, s, true, &json);
+	cJSON *json = NULL;
+	enum err e = ERR_OK;
 
+	if (distributions_write(m, s->folder))
+		e = cannot_write(j, "the files beside ");
+	else
+		e = write_run(j, s, true, &json);
 	cJSON_Delete(json);
 	tell_measurement(j, s, m);
 	return e == ERR_OK;

@@ -100,6 +100,7 @@ void measurement_release(struct measurement *m)
 	cJSON_Delete(m->slices);
 	cJSON_Delete(m->log);
 	cJSON_Delete(m->earlier);
+	cJSON_Delete(m->distributions);
 	*m = (struct measurement){0};
 }
 

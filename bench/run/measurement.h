@@ -91,6 +91,7 @@ struct measurement {
 	size_t point_count;
 	struct observations observations;
 	char outcome[512]; /* what became of it, in words; "": nothing to say */
+	struct cJSON *distributions; /* owned: what: file, or NULL */
 
 	/* As an earlier run has it, which this one goes on with, or NULL. */
 	struct cJSON *earlier; /* owned */

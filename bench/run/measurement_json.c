@@ -222,6 +222,9 @@ struct cJSON *measurement_to_json(const struct measurement *m)
 	if (m->observations.count > 0)
 		put_item(json, "observations",
 			 observations_to_json(&m->observations));
+	if (m->distributions)
+		put_item(json, "distributions",
+			 cJSON_Duplicate(m->distributions, 1));
 	if (m->outcome[0])
 		put_text(json, "outcome", m->outcome);
 	put_text(json, "verdict", stats_verdict_name(m->verdict));
