@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// run.json against its published schema, with npm ajv.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import Ajv from "ajv/dist/2020.js";
+import { program } from "./lib/server.mjs";
+
+const results = fileURLToPath(new URL("../../results/", import.meta.url));
+const read = (path) => JSON.parse(readFileSync(path, "utf8"));
+const validate = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true })
+  .compile(read(join(results, "schema.json")));
+
+const folder = mkdtempSync(join(tmpdir(), "pushmark-schema-"));
+after(() => rmSync(folder, { recursive: true }));
+
+function errors(run) {
+  validate(run);
+  return (validate.errors ?? []).map((e) => `${e.instancePath} ${e.message} ${JSON.stringify(e.params)}`);
+}
+
+function measure(name, ...args) {
+  const out = join(folder, name);
+  const end = spawnSync(program("pushmark"), ["run", "--size", "smoke", "--quiet", "--out", out, ...args]);
+  assert.ok(end.status === 0 || end.status === 1, `${end.error} ${end.stderr}`);
+  return { run: read(join(out, "run.json")), out };
+}
+
+const methods = {
+  pairs: ["fanout", "rtt"],
+  client: ["client"],
+  memory: ["idle"],
+  network: ["paper-pimentel"],
+  connect: ["connect"],
+  zombie: ["zombie"],
+};
+
+for (const [method, scenarios] of Object.entries(methods))
+  test(`method ${method}`, () => {
+    const { run, out } = measure(method, "--target", "ws", "--target", "longpoll", ...scenarios);
+    assert.deepEqual(errors(run), []);
+    const own = run.measurements.filter((m) => m.method === method);
+    assert.ok(own.length >= 1, `${own.length}`);
+    assert.ok(own.every((m) => m.complete));
+    for (const m of own)
+      for (const file of Object.values(m.distributions ?? {}))
+        assert.match(readFileSync(join(out, file), "utf8"), /^ +Value +Percentile/);
+  });
+
+test("a run that goes on with an earlier one brings its files along", () => {
+  const { run, out } = measure("first", "--target", "ws", "fanout");
+  const path = join(out, "run.json");
+  const cut = { ...run, interrupted: true, measurements: run.measurements.slice(0, -1) };
+  assert.deepEqual(errors(cut), []);
+  writeFileSync(path, JSON.stringify(cut));
+  const merged = join(folder, "merged");
+  const end = spawnSync(program("pushmark"),
+    ["run", "--again", path, "--missing", "--force", "--quiet", "--out", merged]);
+  assert.ok(end.status === 0 || end.status === 1, `${end.error} ${end.stderr}`);
+  const both = read(join(merged, "run.json"));
+  assert.deepEqual(errors(both), []);
+  assert.equal(both.measurements.length, run.measurements.length);
+  for (const m of both.measurements) {
+    assert.ok(Object.keys(m.distributions).length >= 4);
+    for (const file of Object.values(m.distributions))
+      assert.ok(existsSync(join(merged, file)), file);
+  }
+});
+
+test("what is not of the schema is refused", () => {
+  const { run } = measure("broken", "--target", "ws", "fanout", "idle");
+  assert.deepEqual(errors(run), []);
+  const at = (change) => {
+    const copy = structuredClone(run);
+    change(copy, copy.measurements.find((m) => m.slices), copy.measurements.find((m) => m.memory));
+    return errors(copy);
+  };
+  const wrong = {
+    "another schema": (r) => (r.schema = 2),
+    "no provenance": (r) => delete r.provenance,
+    "a member of no meaning": (r) => (r.remark = "x"),
+    "a verdict of no name": (r, m) => (m.verdict = "good"),
+    "a time of another form": (r) => (r.started = "yesterday"),
+    "pairs without sides": (r, m) => delete m.sides,
+    "a digest that is none": (r, m) => (m.check.digest = "0"),
+    "a negative count": (r, m) => (m.slices[0].ledger.lost = -1),
+    "a percentile that nobody prints": (r, m) => (m.slices[0].latency.all.percentiles["42"] = 1),
+    "a figure without its interval": (r, m, i) => delete i.memory.low,
+    "a file outside": (r, m) => (m.distributions.all = "hdr/../../etc/passwd.hgrm"),
+    "text for a number": (r, m) => (m.parameters.subscribers = "100"),
+  };
+  for (const [what, change] of Object.entries(wrong))
+    assert.equal(at(change).length > 0, true, what);
+});
+
+const reference = join(results, "reference", "run.json");
+test("the reference run", { skip: existsSync(reference) ? false : "there is none" }, () => {
+  assert.deepEqual(errors(read(reference)), []);
+});
