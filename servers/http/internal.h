@@ -86,6 +86,7 @@ struct http_request {
 	struct timer timer;
 	struct list link; /* in http->requests */
 	struct list due;  /* in http->due, to be resumed or lent */
+	struct list owned; /* in an owner's connections, or in none */
 	const struct http_route *route;
 	const char *path;
 	char *address;	   /* as text, made when asked for */
