@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 // A server that knows nothing of our dialects: what is posted to /publish comes
 // out of /ws, /sse and /poll as it is. With a fault as its argument it
-// drops, doubles or swaps some messages of one subscriber.
+// drops, doubles or swaps one in EVERY messages of one subscriber; with `slow
+// MS` messages wait MS for each subscriber that there is.
 
 import { createServer } from "node:http";
 import { WebSocketServer } from "ws";
 
 const KEPT = 1000; // messages for those that poll
-const EVERY = 4; // messages between two faults
 
 const fault = process.argv[2] ?? "";
+const EVERY = Number(process.argv[3] ?? 4); // messages between two faults
 const rooms = new Map();
 
 function roomOf(url) {
@@ -38,6 +39,11 @@ function publish(room, text) {
   if (room.log.length > KEPT) {
     room.log.shift();
     room.first++;
+  }
+  if (fault === "slow") {
+    setTimeout(() => room.senders.forEach((send) => send(text)),
+      EVERY * room.senders.size);
+    return;
   }
   let bad = true;
   for (const send of [...room.senders]) {
