@@ -80,7 +80,6 @@ static enum err run_slice(struct cell *c, struct measurement *m)
 	struct rig_slice slice;
 	enum err e;
 
-	plan.drain_ns = (uint64_t)(m->values[PARAM_DRAIN_MS] * 1e6);
 	c->rig.event = (struct rig_event){
 		.at_ms = clock_ms(&clock_monotonic) +
 			 (uint64_t)(m->values[PARAM_SLICE_MS] / 4),

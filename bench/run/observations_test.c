@@ -50,17 +50,16 @@ Test(observations, nothing_seen_keeps_its_place_and_has_no_value)
 	observe(&o, "told gaps", UNIT_COUNT, 0);
 	json = observations_to_json(&o);
 	cr_assert_eq(cJSON_GetArraySize(json), 2);
-	cr_assert_str_eq(
-		cJSON_GetObjectItem(json->child, "name")->valuestring,
-		"all found after");
-	cr_assert_str_eq(
-		cJSON_GetObjectItem(json->child, "unit")->valuestring, "ns");
+	cr_assert_str_eq(cJSON_GetObjectItem(json->child, "name")->valuestring,
+			 "all found after");
+	cr_assert_str_eq(cJSON_GetObjectItem(json->child, "unit")->valuestring,
+			 "ns");
 	cr_assert_null(cJSON_GetObjectItem(json->child, "value"));
 	cr_assert_null(cJSON_GetObjectItem(json->child, "count"));
 	/* Zero is a value. */
 	cr_assert_float_eq(
-		cJSON_GetObjectItem(json->child->next, "value")->valuedouble,
-		0, 0);
+		cJSON_GetObjectItem(json->child->next, "value")->valuedouble, 0,
+		0);
 	cJSON_Delete(json);
 	/* What comes later is that name's. */
 	observe(&o, "all found after", UNIT_NS, 5);
@@ -74,9 +73,9 @@ Test(observations, every_unit_has_a_name)
 		enum unit unit;
 		const char *name;
 	} units[] = {
-		{UNIT_COUNT, "count"},	    {UNIT_NS, "ns"},
-		{UNIT_BYTES, "bytes"},	    {UNIT_PER_SECOND, "1/s"},
-		{UNIT_SHARE, "share"},	    {UNIT_RATIO, "ratio"},
+		{UNIT_COUNT, "count"}, {UNIT_NS, "ns"},
+		{UNIT_BYTES, "bytes"}, {UNIT_PER_SECOND, "1/s"},
+		{UNIT_SHARE, "share"}, {UNIT_RATIO, "ratio"},
 		{UNIT_MBIT, "Mbit/s"},
 	};
 	const cJSON *item;

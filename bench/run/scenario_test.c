@@ -167,9 +167,9 @@ Test(scenario, set_says_what_is_wrong)
 	"{\n\"name\": \"s\",\n\"description\": \"d\",\n\"teaches\": \"t\",\n"  \
 	"\"method\": \"network\",\n"
 #define LINKED                                                                 \
-	"\"variants\": [{\"name\": \"v\", \"kind\": \"open\",\n"                 \
-	"\"link\": [\"--rtt\", \"20ms\"],\n"                                    \
-	"\"server\": [\"--ping-interval\", \"200\"]}, {\"name\": \"bare\",\n"     \
+	"\"variants\": [{\"name\": \"v\", \"kind\": \"open\",\n"               \
+	"\"link\": [\"--rtt\", \"20ms\"],\n"                                   \
+	"\"server\": [\"--ping-interval\", \"200\"]}, {\"name\": \"bare\",\n"  \
 	"\"kind\": \"open\"}],\n"
 
 Test(scenario, a_variant_has_a_link_and_arguments_of_servers)
@@ -222,10 +222,11 @@ Test(scenario, complaints_about_link_and_server)
 	cr_assert_str_eq(of_variant("pairs", "\"server\": [\"-x\"]"),
 			 "s.json:8: \"server\": the method pairs has no use "
 			 "for it");
-	cr_assert_str_eq(of_variant("guess", "\"window\": 1"),
-			 "s.json:5: \"method\": expected one of: pairs, client, "
-			 "memory, network, connect, reconnect, zombie, "
-			 "capacity");
+	cr_assert_str_eq(
+		of_variant("guess", "\"window\": 1"),
+		"s.json:5: \"method\": expected one of: pairs, client, "
+		"memory, network, connect, reconnect, zombie, "
+		"capacity");
 	cr_assert_str_eq(of_variant("network", "\"drain_ms\": 0"),
 			 "s.json:8: \"drain_ms\": 0 is not within 1 and "
 			 "600000");
@@ -235,8 +236,8 @@ Test(scenario, complaints_about_link_and_server)
 }
 
 #define PAPER                                                                  \
-	"\"published\": [{\n\"what\": \"latency, ms\",\n\"target\": \"ws\",\n"   \
-	"\"figure\": \"observations.p50.value\",\n\"source\": \"they\",\n"      \
+	"\"published\": [{\n\"what\": \"latency, ms\",\n\"target\": \"ws\",\n" \
+	"\"figure\": \"observations.p50.value\",\n\"source\": \"they\",\n"     \
 	"\"why\": \"it differs\",\n"
 
 Test(scenario, what_others_published)
@@ -267,9 +268,10 @@ Test(scenario, complaints_about_what_others_published)
 	cr_assert_str_eq(
 		complaint(HEAD PARAMS VARIANTS "\"published\": [\n1],\n" SIZES),
 		"s.json:9: expected an object");
-	cr_assert_str_eq(complaint(HEAD PARAMS VARIANTS PAPER
-				   "\"variant\": \"w\", \"value\": 1}],\n" SIZES),
-			 "s.json:14: \"variant\": there is no such variant");
+	cr_assert_str_eq(
+		complaint(HEAD PARAMS VARIANTS PAPER
+			  "\"variant\": \"w\", \"value\": 1}],\n" SIZES),
+		"s.json:14: \"variant\": there is no such variant");
 	cr_assert_str_eq(complaint(HEAD PARAMS VARIANTS PAPER
 				   "\"variant\": \"v\"}],\n" SIZES),
 			 "s.json:8: lacks the key \"value\"");

@@ -493,8 +493,8 @@ static bool peer_is_quiet(const struct http_request *r)
 void http_owner_close(struct http_owner *o)
 {
 	while (!list_empty(&o->connections)) {
-		struct http_request *r = list_entry(
-			o->connections.next, struct http_request, owned);
+		struct http_request *r = list_entry(o->connections.next,
+						    struct http_request, owned);
 
 		list_remove(&r->owned);
 		if (r->phase == PHASE_ANSWERED && r->wire)
