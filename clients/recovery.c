@@ -117,6 +117,8 @@ void recovery_lost(struct recovery *r)
 	if (r->client->options.forget) {
 		cursor_clear(&r->cursor);
 		buf_clear(&r->last_id);
+		free(r->pid);
+		r->pid = NULL;
 	}
 	r->resuming = r->cursor.epoch != NULL;
 	r->renounced = false;

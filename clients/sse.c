@@ -342,7 +342,8 @@ static enum err sse_client_restart(struct client *c)
 
 	buf_clear(&r->last_id);
 	/* Without an id there is nothing to resume from, and that is said. */
-	if (buf_add_slice(&r->last_id, sse_parser_last_id(&s->events)))
+	if (!c->options.forget &&
+	    buf_add_slice(&r->last_id, sse_parser_last_id(&s->events)))
 		buf_clear(&r->last_id);
 	sse_client_release(c);
 	return sse_client_start(c);

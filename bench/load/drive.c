@@ -43,6 +43,12 @@ static bool all_received(const struct drive *d)
 	return sinks_caught_up(d);
 }
 
+/* Whoever was lost is a member again, as far as it comes back at all. */
+static bool all_back(const struct drive *d)
+{
+	return d->group->reopened >= d->group->lost;
+}
+
 static uint64_t newest(const struct drive *d)
 {
 	uint64_t ns = d->sent_ns;
@@ -84,7 +90,8 @@ static void advance(struct drive *d, uint64_t now)
 	    d->state == DRIVE_SENDING && all_received(d))
 		drive_send_burst(d);
 	/* A closed loop drains only when it ran out of numbers. */
-	if (d->state == DRIVE_DRAINING && now >= d->over_ns && all_received(d))
+	if (d->state == DRIVE_DRAINING && now >= d->over_ns &&
+	    all_received(d) && all_back(d))
 		d->state = DRIVE_DONE;
 	if (d->state != DRIVE_DONE)
 		watch(d, now);

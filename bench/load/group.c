@@ -80,13 +80,27 @@ static void on_message(struct client *c, const struct client_message *msg)
 		l->on_message(l, m->index, msg);
 }
 
+static bool begins_with(struct slice s, struct slice what)
+{
+	return s.n >= what.n && memcmp(s.p, what.p, what.n) == 0;
+}
+
+/*
+ * A server tells of what it cannot make good by a gap, and Socket.IO by not
+ * recovering the session that was asked for.
+ */
 static void on_object(struct client *c, struct slice object)
 {
-	static const char gap[] = "\"type\":\"gap\"";
 	struct group_member *m = c->owner;
+	struct group *g = m->group;
 
-	if (memmem(object.p, object.n, gap, sizeof(gap) - 1))
-		m->group->gaps++;
+	if (m == &g->publisher)
+		return;
+	if (begins_with(object, SLICE("{\"type\":\"gap\"")) ||
+	    (m->lost_ns > 0 && !g->target.forget &&
+	     begins_with(object, SLICE("{\"type\":\"welcome\","
+				       "\"recovered\":false,"))))
+		g->gaps++;
 }
 
 static void on_answer(struct client *c, uint64_t id, bool ok, struct slice body)

@@ -52,7 +52,6 @@ static enum err run_slice(struct cell *c, struct measurement *m)
 	struct rig_slice slice;
 	enum err e;
 
-	plan.drain_ns = (uint64_t)(m->values[PARAM_DRAIN_MS] * 1e6);
 	e = probe_slice(c, plan, SIDE_TARGET, &slice);
 	if (!e) {
 		observe_deliveries(m, &slice);

@@ -2,8 +2,10 @@
 /*
  * In the middle of a slice the server is restarted, or all connections are
  * cut, and everybody comes back. All go through a relay, whose address stays
- * the same while a restarted server has another port.
+ * the same while a restarted server has another port. At a cut the publisher
+ * is not behind it, so that messages go on while the others are away.
  */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "bench/run/cell.h"
@@ -57,12 +59,18 @@ static void observe_slice(struct measurement *m, const struct rig_slice *s)
 
 	observe_deliveries(m, s);
 	observe(&m->observations, "missed", UNIT_COUNT, (double)r->ledger.lost);
+	observe(&m->observations, "unsent", UNIT_COUNT, (double)r->unsent);
 	observe(&m->observations, "told gaps", UNIT_COUNT, (double)r->gaps);
 	observe(&m->observations, "lost", UNIT_COUNT, (double)r->lost);
 	observe(&m->observations, "back", UNIT_COUNT, (double)r->reopened);
 	observe_percentile(m, "back p50", &r->away, 50);
 	observe_percentile(m, "back max", &r->away, 100);
 	observe_percentile(m, "max", &r->from_intended[RECEIPTS_ALL], 100);
+	if (r->reopened < r->lost)
+		(void)snprintf(m->outcome, sizeof(m->outcome),
+			       "%" PRIu64 " of %" PRIu64
+			       " connections were not back in time",
+			       r->lost - r->reopened, r->lost);
 }
 
 static enum err run_slice(struct cell *c, struct measurement *m)
@@ -72,7 +80,6 @@ static enum err run_slice(struct cell *c, struct measurement *m)
 	struct rig_slice slice;
 	enum err e;
 
-	plan.drain_ns = (uint64_t)(m->values[PARAM_DRAIN_MS] * 1e6);
 	c->rig.event = (struct rig_event){
 		.at_ms = clock_ms(&clock_monotonic) +
 			 (uint64_t)(m->values[PARAM_SLICE_MS] / 4),
@@ -109,7 +116,7 @@ static enum err reconnect_run(struct cell *c, struct measurement *m,
 		e = cell_start_relay(c, SIDE_TARGET, 0, no_args);
 	if (!e)
 		e = rig_start_worker(&c->rig);
-	c->rig.publisher_behind = true;
+	c->rig.publisher_behind = m->values[PARAM_RESTART] > 0;
 	if (!e)
 		e = rig_connect(&c->rig, SIDE_TARGET, &t);
 	if (!e)

@@ -38,6 +38,7 @@ struct load_plan probe_plan(const struct measurement *m, double ms)
 		.spin = v[PARAM_SPIN] != 0,
 		.stamps = v[PARAM_STAMPS] != 0 && stamped(m->variant->kind),
 		.frozen = (uint32_t)v[PARAM_FROZEN],
+		.drain_ns = (uint64_t)(v[PARAM_DRAIN_MS] * (double)MS),
 	};
 }
 

@@ -157,6 +157,19 @@ static void free_texts(char **texts)
 	free(texts);
 }
 
+/* Arguments that the method would never look at are a mistake. */
+static char **read_args(const struct scenario *s, struct doc *d,
+			const cJSON *item, const char *key, bool used)
+{
+	char **args = read_texts(d, item, key);
+
+	if (args && !used)
+		doc_fail(d, doc_get(d, item, key, true),
+			 "the method %s has no use for it",
+			 method_names[s->method]);
+	return args;
+}
+
 static void read_variant(struct scenario *s, struct doc *d, const cJSON *item)
 {
 	static const char *const kinds[] = {"closed", "open", "rtt", "idle",
@@ -164,6 +177,7 @@ static void read_variant(struct scenario *s, struct doc *d, const cJSON *item)
 	static const char *const keys[] = {"name", "kind",   "help",
 					   "link", "server", NULL};
 	struct variant *v = &s->variants[s->variant_count++];
+	bool linked = s->method == METHOD_NETWORK || s->method == METHOD_ZOMBIE;
 	int kind;
 
 	if (!cJSON_IsObject(item)) {
@@ -178,8 +192,9 @@ static void read_variant(struct scenario *s, struct doc *d, const cJSON *item)
 			 "expected closed, open, rtt or idle");
 	else
 		v->kind = (enum load_kind)kind;
-	v->link = read_texts(d, item, "link");
-	v->server = read_texts(d, item, "server");
+	v->link = read_args(s, d, item, "link", linked);
+	v->server = read_args(s, d, item, "server",
+			      linked || s->method == METHOD_RECONNECT);
 	for (const cJSON *c = item->child; c; c = c->next) {
 		if (index_of(keys, c->string) < 0)
 			read_change(s, d, c, &v->changes);
@@ -256,7 +271,7 @@ static void read_published(struct scenario *s, struct doc *d, const cJSON *item)
 	p->source = xstrdup(doc_text(d, item, "source", NULL));
 	p->why = xstrdup(doc_text(d, item, "why", NULL));
 	p->value = doc_number(d, item, "value", -1e18, 1e18, NAN);
-	p->scale = doc_number(d, item, "scale", 0, 1e18, 1);
+	p->scale = doc_number(d, item, "scale", 1e-18, 1e18, 1);
 	if (!has_variant(s, p->variant))
 		doc_fail(d, doc_get(d, item, "variant", true),
 			 "there is no such variant");

@@ -162,3 +162,147 @@ Test(scenario, set_says_what_is_wrong)
 	scenario_release(&s);
 	doc_release(&d);
 }
+
+#define NETWORK                                                                \
+	"{\n\"name\": \"s\",\n\"description\": \"d\",\n\"teaches\": \"t\",\n"  \
+	"\"method\": \"network\",\n"
+#define LINKED                                                                 \
+	"\"variants\": [{\"name\": \"v\", \"kind\": \"open\",\n"               \
+	"\"link\": [\"--rtt\", \"20ms\"],\n"                                   \
+	"\"server\": [\"--ping-interval\", \"200\"]}, {\"name\": \"bare\",\n"  \
+	"\"kind\": \"open\"}],\n"
+
+Test(scenario, a_variant_has_a_link_and_arguments_of_servers)
+{
+	static const char text[] = NETWORK PARAMS LINKED SIZES;
+	struct scenario s;
+	struct doc d;
+
+	cr_assert_eq(doc_parse(&d, "s.json", text, strlen(text)), ERR_OK);
+	cr_assert_eq(scenario_read(&s, &d), ERR_OK, "%s", d.error);
+	cr_assert_eq(s.method, METHOD_NETWORK);
+	cr_assert_str_eq(s.variants[0].link[0], "--rtt");
+	cr_assert_str_eq(s.variants[0].link[1], "20ms");
+	cr_assert_null(s.variants[0].link[2]);
+	cr_assert_str_eq(s.variants[0].server[1], "200");
+	cr_assert_null(s.variants[0].server[2]);
+	cr_assert_null(s.variants[1].link);
+	cr_assert_null(s.variants[1].server);
+	scenario_release(&s);
+	doc_release(&d);
+}
+
+static const char *of_variant(const char *method, const char *more)
+{
+	static char text[1024];
+
+	(void)snprintf(text, sizeof(text),
+		       "{\n\"name\": \"s\",\n\"description\": \"d\",\n"
+		       "\"teaches\": \"t\",\n\"method\": \"%s\",\n" PARAMS
+		       "\"variants\": [{\"name\": \"v\", \"kind\": \"open\",\n"
+		       "%s}],\n" SIZES,
+		       method, more);
+	return complaint(text);
+}
+
+Test(scenario, complaints_about_link_and_server)
+{
+	cr_assert_str_eq(of_variant("network", "\"link\": \"--rtt\""),
+			 "s.json:8: \"link\": expected a list of texts");
+	cr_assert_str_eq(of_variant("network", "\"server\": []"),
+			 "s.json:8: \"server\": expected a list of texts");
+	cr_assert_str_eq(of_variant("zombie", "\"link\": [\"--rtt\",\n20]"),
+			 "s.json:9: expected a text");
+	cr_assert_str_eq(of_variant("network", "\"links\": [\"--rtt\"]"),
+			 "s.json:8: \"links\": unknown key");
+	cr_assert_str_eq(of_variant("reconnect", "\"server\": [\"-x\"]"), "");
+	cr_assert_str_eq(of_variant("reconnect", "\"link\": [\"-x\"]"),
+			 "s.json:8: \"link\": the method reconnect has no use "
+			 "for it");
+	cr_assert_str_eq(of_variant("pairs", "\"server\": [\"-x\"]"),
+			 "s.json:8: \"server\": the method pairs has no use "
+			 "for it");
+	cr_assert_str_eq(
+		of_variant("guess", "\"window\": 1"),
+		"s.json:5: \"method\": expected one of: pairs, client, "
+		"memory, network, connect, reconnect, zombie, "
+		"capacity");
+	cr_assert_str_eq(of_variant("network", "\"drain_ms\": 0"),
+			 "s.json:8: \"drain_ms\": 0 is not within 1 and "
+			 "600000");
+	cr_assert_str_eq(of_variant("capacity", "\"percentile\": 100"),
+			 "s.json:8: \"percentile\": 100 is not within 1 and "
+			 "99.99");
+}
+
+#define PAPER                                                                  \
+	"\"published\": [{\n\"what\": \"latency, ms\",\n\"target\": \"ws\",\n" \
+	"\"figure\": \"observations.p50.value\",\n\"source\": \"they\",\n"     \
+	"\"why\": \"it differs\",\n"
+
+Test(scenario, what_others_published)
+{
+	static const char text[] = HEAD PARAMS VARIANTS PAPER
+		"\"variant\": \"v\", \"value\": 2.5}],\n" SIZES;
+	struct scenario s;
+	struct doc d;
+
+	cr_assert_eq(doc_parse(&d, "s.json", text, strlen(text)), ERR_OK);
+	cr_assert_eq(scenario_read(&s, &d), ERR_OK, "%s", d.error);
+	cr_assert_eq(s.published_count, 1);
+	cr_assert_str_eq(s.published[0].what, "latency, ms");
+	cr_assert_str_eq(s.published[0].variant, "v");
+	cr_assert_str_eq(s.published[0].target, "ws");
+	cr_assert_str_eq(s.published[0].figure, "observations.p50.value");
+	cr_assert_float_eq(s.published[0].value, 2.5, 0);
+	cr_assert_float_eq(s.published[0].scale, 1, 0);
+	scenario_release(&s);
+	doc_release(&d);
+}
+
+Test(scenario, complaints_about_what_others_published)
+{
+	cr_assert_str_eq(
+		complaint(HEAD PARAMS VARIANTS "\"published\": {},\n" SIZES),
+		"s.json:8: \"published\": expected a list of published figures");
+	cr_assert_str_eq(
+		complaint(HEAD PARAMS VARIANTS "\"published\": [\n1],\n" SIZES),
+		"s.json:9: expected an object");
+	cr_assert_str_eq(
+		complaint(HEAD PARAMS VARIANTS PAPER
+			  "\"variant\": \"w\", \"value\": 1}],\n" SIZES),
+		"s.json:14: \"variant\": there is no such variant");
+	cr_assert_str_eq(complaint(HEAD PARAMS VARIANTS PAPER
+				   "\"variant\": \"v\"}],\n" SIZES),
+			 "s.json:8: lacks the key \"value\"");
+	cr_assert_str_eq(complaint(HEAD PARAMS VARIANTS PAPER
+				   "\"variant\": \"v\", \"value\": 1,\n"
+				   "\"scale\": 0}],\n" SIZES),
+			 "s.json:15: \"scale\": 0 is not within 1e-18 and "
+			 "1e+18");
+	cr_assert_str_eq(complaint(HEAD PARAMS VARIANTS PAPER
+				   "\"variant\": \"v\", \"value\": 1,\n"
+				   "\"year\": 2012}],\n" SIZES),
+			 "s.json:15: \"year\": unknown key");
+}
+
+Test(scenario, full_begins_with_what_standard_says)
+{
+	static const char text[] = HEAD PARAMS VARIANTS
+		"\"sizes\": {\"standard\": {\"subscribers\": 12, \"starts\": 3},"
+		"\"full\": {\"starts\": 5}}}";
+	struct param_changes set = {0};
+	double values[PARAM_COUNT];
+	struct scenario s;
+	struct doc d;
+
+	cr_assert_eq(doc_parse(&d, "s.json", text, strlen(text)), ERR_OK);
+	cr_assert_eq(scenario_read(&s, &d), ERR_OK, "%s", d.error);
+	scenario_values(&s, &s.variants[0], SIZE_FULL, &set, values);
+	cr_assert_float_eq(values[PARAM_SUBSCRIBERS], 12, 0);
+	cr_assert_float_eq(values[PARAM_STARTS], 5, 0);
+	scenario_values(&s, &s.variants[0], SIZE_STANDARD, &set, values);
+	cr_assert_float_eq(values[PARAM_STARTS], 3, 0);
+	scenario_release(&s);
+	doc_release(&d);
+}

@@ -8,6 +8,7 @@ import { until } from "./lib/inbox.mjs";
 import { Idler } from "./lib/idler.mjs";
 import { Link, noLink } from "./lib/link.mjs";
 import { descriptors } from "./lib/process.mjs";
+import { Raw } from "./lib/raw.mjs";
 import { withServer } from "./lib/server.mjs";
 import { Stream } from "./lib/stream.mjs";
 import { Ws } from "./lib/ws.mjs";
@@ -45,7 +46,7 @@ async function withIdler(server, protocol, body, enter) {
 }
 
 describe("zombies", () => {
-  for (const protocol of ["ws", "sse"])
+  for (const protocol of ["ws", "sse", "longpoll"])
     test(`${protocol}: who answers stays`, async () => {
       await withServer(HEARTBEAT, (server) => withIdler(server, protocol, async () => {
         await sleep(4 * (INTERVAL + TIMEOUT));
@@ -53,16 +54,44 @@ describe("zombies", () => {
       }));
     });
 
-  test("ws: a stopped client is ended within interval + timeout", async () => {
-    await withServer(HEARTBEAT, async (server) => {
-      const before = await server.stats();
-      const fds = descriptors(server.pid);
-      await withIdler(server, "ws", async (idler) => {
-        idler.stop();
-        const took = await sessionsAre(server, 0);
-        assert.ok(took <= INTERVAL + TIMEOUT + SLACK, `${took} ms`);
-        await leavesNothing(server, "ws", before, fds);
+  for (const protocol of ["ws", "longpoll"])
+    test(`${protocol}: a stopped client is ended within interval + timeout`, async () => {
+      await withServer(HEARTBEAT, async (server) => {
+        const before = await server.stats();
+        const fds = descriptors(server.pid);
+        await withIdler(server, protocol, async (idler) => {
+          idler.stop();
+          const took = await sessionsAre(server, 0);
+          assert.ok(took <= INTERVAL + TIMEOUT + SLACK, `${took} ms`);
+          await leavesNothing(server, protocol, before, fds);
+        });
       });
+    });
+
+  // They would wait for another request for as long as any idle one may.
+  test("longpoll: a dead session's connections go with it, and no others", async () => {
+    await withServer(HEARTBEAT, async (server) => {
+      const [polls, posts, shared, strange] =
+        await Promise.all([1, 2, 3, 4].map(() => Raw.connect(server)));
+      const open = "/socket.io/?EIO=4&transport=polling";
+      const ask = async (raw, line, body) => {
+        raw.request(`${line} HTTP/1.1`, {}, body);
+        const { status, body: text } = await raw.readResponse();
+        assert.equal(status, 200, String(text));
+        return String(text);
+      };
+      const { sid } = JSON.parse((await ask(polls, `GET ${open}`)).slice(1));
+      await ask(posts, `POST ${open}&sid=${sid}`, "40");
+      assert.match(await ask(polls, `GET ${open}&sid=${sid}`), /^40/);
+      await ask(shared, `POST ${open}&sid=${sid}`, "3");
+      await ask(strange, "GET /healthz");
+      assert.equal(await ask(polls, `GET ${open}&sid=${sid}`), "2");
+      // Behind a proxy a connection is now this client's, now that one's.
+      await ask(shared, `GET ${open}`);
+      for (const raw of [polls, posts])
+        assert.equal((await raw.readAll()).length, 0);
+      for (const raw of [shared, strange])
+        await ask(raw, "GET /healthz");
     });
   });
 
@@ -143,7 +172,7 @@ describe("zombies", () => {
     });
   });
 
-  for (const protocol of ["ws", "sse"])
+  for (const protocol of ["ws", "sse", "longpoll"])
     test(`${protocol}: a cut link is noticed within interval + timeout`, { skip: noLink() },
       async () => {
         const link = await Link.open();

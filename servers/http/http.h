@@ -23,6 +23,7 @@
 
 #include "servers/base/buf.h"
 #include "servers/base/err.h"
+#include "servers/base/list.h"
 #include "servers/base/loop.h"
 #include "servers/base/slice.h"
 
@@ -199,6 +200,25 @@ void http_respond_close(struct http_request *r, struct http_response *p);
 void http_request_hold(struct http_request *r,
 		       void (*on_gone)(struct http_request *r, void *arg),
 		       void *arg);
+
+/*
+ * The connections that somebody's requests came on, each as long as it lives
+ * and nobody else's request came on it.
+ */
+struct http_owner {
+	struct list connections;
+};
+
+void http_owner_init(struct http_owner *o);
+void http_owner_release(struct http_owner *o); /* they live on */
+/* The request's connection is o's; o is released before its memory goes. */
+void http_request_own(struct http_request *r, struct http_owner *o);
+/*
+ * For an owner that turned out to be gone: closes what is between two requests,
+ * now, and what an answer is being sent on, behind it, instead of letting them
+ * wait for more. Not from a request's handler.
+ */
+void http_owner_close(struct http_owner *o);
 
 /*
  * Hands the socket over. For `upgrade`, of a request that asks for one,

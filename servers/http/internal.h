@@ -84,8 +84,9 @@ struct http_request {
 	struct reader *reader;		   /* to whom it is or was lent */
 	struct loop_fd io;
 	struct timer timer;
-	struct list link; /* in http->requests */
-	struct list due;  /* in http->due, to be resumed or lent */
+	struct list link;  /* in http->requests */
+	struct list due;   /* in http->due, to be resumed or lent */
+	struct list owned; /* in an owner's connections, or in none */
 	const struct http_route *route;
 	const char *path;
 	char *address;	   /* as text, made when asked for */

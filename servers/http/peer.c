@@ -82,6 +82,7 @@ void peer_end(struct http_request *r)
 	CHECK(!r->mhd && !r->plain);
 	timer_cancel(&r->timer);
 	list_remove(&r->due);
+	list_remove(&r->owned);
 	list_remove(&r->link);
 	if (fd >= 0) {
 		bool sending = peer_is_sending(r);
@@ -431,6 +432,7 @@ void peer_open(struct http *h, int fd)
 	}
 	r->http = h;
 	list_init(&r->due);
+	list_init(&r->owned);
 	list_init(&r->link);
 	list_append(&h->requests, &r->link);
 	timer_init(&r->timer, peer_timeout);
@@ -460,4 +462,44 @@ void peer_dismiss(struct http_request *r)
 	(void)shutdown(r->io.fd, SHUT_WR);
 	peer_take_spent(r);
 	raw_discard(r->io.fd);
+}
+
+/* Owners */
+
+void http_owner_init(struct http_owner *o)
+{
+	list_init(&o->connections);
+}
+
+void http_owner_release(struct http_owner *o)
+{
+	while (!list_empty(&o->connections))
+		list_remove(o->connections.next);
+}
+
+void http_request_own(struct http_request *r, struct http_owner *o)
+{
+	list_remove(&r->owned);
+	list_append(&o->connections, &r->owned);
+}
+
+/* What has come of a next request is not thrown away with the connection. */
+static bool peer_is_quiet(const struct http_request *r)
+{
+	return r->phase == PHASE_IDLE && !r->mhd && !r->plain &&
+	       !peer_has_unread(r);
+}
+
+void http_owner_close(struct http_owner *o)
+{
+	while (!list_empty(&o->connections)) {
+		struct http_request *r = list_entry(o->connections.next,
+						    struct http_request, owned);
+
+		list_remove(&r->owned);
+		if (r->phase == PHASE_ANSWERED && r->wire)
+			r->keep = false;
+		else if (peer_is_quiet(r))
+			peer_end(r);
+	}
 }

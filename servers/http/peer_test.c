@@ -21,6 +21,7 @@ static struct rig rig;
 static struct client c;
 static struct http_request *held[HELD_MAX];
 static unsigned held_count, gone_count, hello_count;
+static struct http_owner owner;
 static void *gone_arg;
 static int adopted_fd, adopted_count;
 static char adopted_ahead[64];
@@ -43,6 +44,13 @@ static void on_hello(struct http_request *r, void *arg)
 	(void)arg;
 	hello_count++;
 	http_respond(r, 200, NULL, SLICE("hello"));
+}
+
+static void on_owned(struct http_request *r, void *arg)
+{
+	(void)arg;
+	http_request_own(r, &owner);
+	http_respond(r, 200, NULL, SLICE("owned"));
 }
 
 /* Answers the first held request and then itself. */
@@ -107,6 +115,8 @@ static void start(const struct http_options *o)
 	route("/both", HTTP_GET, on_hold_and_answer);
 	route("/stream", HTTP_GET, on_stream);
 	route("/upgrade", HTTP_GET, on_upgrade);
+	route("/owned", HTTP_GET, on_owned);
+	http_owner_init(&owner);
 	rig_start(&rig);
 }
 
@@ -814,4 +824,42 @@ Test(peer_limits, many_connections_at_once)
 	}
 	wait_connections(0);
 	rig_release(&rig);
+}
+
+Test(peer, an_owners_idle_connections_are_closed_and_no_others)
+{
+	struct client other;
+
+	client_open(&other, &rig);
+	client_say(&c, GET("/owned"));
+	client_say(&other, GET("/hello"));
+	cr_assert(client_hear(&c, "owned"));
+	cr_assert(client_hear(&other, "hello"));
+	http_owner_close(&owner);
+	cr_assert(list_empty(&owner.connections));
+	cr_assert(client_hear_end(&c));
+	cr_assert_not(c.reset);
+	client_forget(&other);
+	client_say(&other, GET("/owned"));
+	cr_assert(client_hear(&other, "owned"));
+	cr_assert_not(list_empty(&owner.connections));
+	client_close(&other);
+	/* A connection that ends is nobody's. */
+	rig_run(&rig, 50);
+	cr_assert(list_empty(&owner.connections));
+}
+
+Test(peer, an_owners_next_request_is_not_lost)
+{
+	client_say(&c, GET("/owned"));
+	cr_assert(client_hear(&c, "owned"));
+	client_forget(&c);
+	client_send(&c, slice_str(GET("/owned")));
+	http_owner_close(&owner);
+	cr_assert(client_hear(&c, "owned"));
+	http_owner_release(&owner);
+	cr_assert(list_empty(&owner.connections));
+	client_forget(&c);
+	client_say(&c, GET("/owned"));
+	cr_assert(client_hear(&c, "owned"));
 }

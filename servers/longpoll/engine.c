@@ -49,6 +49,8 @@ static void beat(struct timer *timer)
 	}
 	if (e->awaiting_pong) {
 		engine_close(e, ENGINE_SAY_CLOSE, "ping timeout");
+		/* Nobody is left to send another request, or to hang up. */
+		http_owner_close(&e->owner);
 		return;
 	}
 	e->awaiting_pong = true;
@@ -154,6 +156,7 @@ struct engine *engine_new(struct longpoll *b,
 		       format);
 	random_id(e->sid, ENGINE_SID_CHARS);
 	map_put(&b->by_sid, slice_str(e->sid), e);
+	http_owner_init(&e->owner);
 	list_init(&e->link);
 	list_append(&b->engines, &e->link);
 	timer_init(&e->heartbeat, beat);
@@ -207,6 +210,7 @@ void engine_release(struct engine *e)
 	e->backend->base.stats.connections--;
 	e->backend->base.stats.websockets -=
 		e->transport.format == FORMAT_EIO_WS;
+	http_owner_release(&e->owner);
 	transport_release(&e->transport);
 	free(e);
 }

@@ -88,6 +88,7 @@ struct engine {
 	const struct engine_user_ops *user;
 	struct list link;	   /* in one of the backend's, or dead */
 	struct http_request *poll; /* the pending GET; NULL: none */
+	struct http_owner owner;   /* the connections of its requests */
 	struct polling_post *post; /* the pending POST; NULL: none */
 	struct carrier *carrier;   /* the WebSocket that it speaks, or NULL */
 	struct carrier *probe;	   /* the one that it may come to speak */

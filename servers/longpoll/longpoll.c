@@ -125,6 +125,8 @@ static void refuse(struct http_request *r, const struct query *q,
 static void serve(const struct endpoint *at, struct http_request *r,
 		  const struct query *q, struct engine *e)
 {
+	if (e && !q->websocket)
+		http_request_own(r, &e->owner);
 	if (q->websocket)
 		carrier_open(at, r, q->sid);
 	else if (!e)

@@ -149,6 +149,7 @@ void polling_open(const struct endpoint *at, struct http_request *r)
 	struct http_response *p;
 	struct buf body;
 
+	http_request_own(r, &e->owner);
 	e->transport.unpolled = true;
 	buf_init(&body, BUF_UNLIMITED);
 	engine_add_open(e, &body, true);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // A client in a process of its own, which can be stopped, and moved to where
-// its link can be cut. It is run as `node idler.mjs ws|sse HOST PORT PATH`,
+// its link can be cut. It is run as `node idler.mjs ws|sse|longpoll HOST PORT PATH`,
 // answers pings, reads and forgets, prints "open" at the welcome and at the
 // end why. `Idler` starts one and waits for the first.
 
 import net from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { io } from "socket.io-client";
 import WebSocket from "ws";
 import { within } from "./inbox.mjs";
 import { start } from "./server.mjs";
@@ -58,7 +59,19 @@ function serveSse(host, port, path) {
   socket.on("close", () => console.log("closed"));
 }
 
+// Socket.IO's path says nothing of rooms.
+function serveLongpoll(host, port) {
+  const socket = io(`http://${host}:${port}`, {
+    transports: ["polling"], reconnection: false,
+  });
+  socket.on("connect", () => console.log("open"));
+  socket.on("connect_error", (error) => console.log(error.message));
+  socket.on("disconnect", (reason) => console.log(`closed: ${reason}`));
+}
+
+const serve = { ws: serveWs, sse: serveSse, longpoll: serveLongpoll };
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [, , protocol, host, port, path] = process.argv;
-  (protocol === "ws" ? serveWs : serveSse)(host, port, path);
+  serve[protocol](host, port, path);
 }

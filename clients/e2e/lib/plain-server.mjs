@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 // A server that knows nothing of our dialects: what is posted to /publish comes
 // out of /ws, /sse and /poll as it is. With a fault as its argument it
-// drops, doubles or swaps some messages of one subscriber.
+// drops, doubles or swaps one in EVERY messages of one subscriber; with `slow
+// MS` messages wait MS for each subscriber that there is.
 
 import { createServer } from "node:http";
 import { WebSocketServer } from "ws";
 
 const KEPT = 1000; // messages for those that poll
-const EVERY = 4; // messages between two faults
 
 const fault = process.argv[2] ?? "";
+const EVERY = Number(process.argv[3] ?? 4); // messages between two faults
 const rooms = new Map();
 
 function roomOf(url) {
@@ -21,7 +22,7 @@ function roomOf(url) {
 
 // What goes to the one who is treated badly, in place of `text`.
 function distort(room, text) {
-  if ((room.first + room.log.length) % EVERY !== 2) {
+  if ((room.first + room.log.length) % EVERY !== EVERY / 2) {
     const both = room.held === null ? [text] : [text, room.held];
     room.held = null;
     return both;
@@ -39,9 +40,14 @@ function publish(room, text) {
     room.log.shift();
     room.first++;
   }
+  if (fault === "slow") {
+    setTimeout(() => room.senders.forEach((send) => send(text)),
+      EVERY * room.senders.size);
+    return;
+  }
   let bad = true;
   for (const send of [...room.senders]) {
-    for (const one of bad ? distort(room, text) : [text])
+    for (const one of bad && !send.polls ? distort(room, text) : [text])
       send(one);
     bad = false;
   }
@@ -58,17 +64,40 @@ function stream(room, response) {
   subscribe(room, response, (text) => response.write(`data: ${text}\n\n`));
 }
 
+// What a poll for `next` gets: the number of a message and the tag that it is
+// answered with, or null as long as there is none. The tag between two
+// messages is that of whoever got them in the wrong order.
+function answerTo(room, next, isBad) {
+  const end = room.first + room.log.length;
+  if (!Number.isInteger(next))
+    return { number: Math.floor(next), tag: Math.ceil(next) };
+  if (isBad && next % EVERY === EVERY / 2) {
+    if (fault === "double" && next < end && room.doubled !== next) {
+      room.doubled = next;
+      return { number: next, tag: next - 1 };
+    }
+    if (fault === "drop" || fault === "reorder")
+      return next + 1 >= end ? null
+        : { number: next + 1, tag: fault === "drop" ? next + 1 : next - 0.5 };
+  }
+  return next < end ? { number: next, tag: next } : null;
+}
+
 function poll(room, request, response) {
   const tag = request.headers["if-none-match"];
   const next = tag === undefined ? room.first + room.log.length : Number(tag) + 1;
+  room.victim ??= request.socket;
   const tell = () => {
-    response.writeHead(200, { "ETag": String(next) });
-    response.end(room.log[next - room.first]);
+    const answer = answerTo(room, next, room.victim === request.socket);
+    if (!answer)
+      return false;
+    response.writeHead(200, { "ETag": String(answer.tag) });
+    response.end(room.log[answer.number - room.first]);
     room.senders.delete(tell);
+    return true;
   };
-  if (next < room.first + room.log.length)
-    tell();
-  else
+  tell.polls = true;
+  if (!tell())
     subscribe(room, response, tell);
 }
 

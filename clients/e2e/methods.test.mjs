@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+// How scenarios outside the suite are measured: each method on real servers,
+// and what it has to say of them in run.json. Times are bounded from below, or
+// by what the server promises.
+
+import assert from "node:assert/strict";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { within } from "./lib/inbox.mjs";
+import { noLink } from "./lib/link.mjs";
+import { program, start } from "./lib/server.mjs";
+
+const HERE = path.dirname(fileURLToPath(import.meta.url));
+const BENCH = path.join(HERE, "../../bench");
+const MS = 1e6; // nanoseconds
+const OURS = ["ws", "longpoll", "sse"];
+
+let folder;
+
+before(() => (folder = mkdtempSync(path.join(tmpdir(), "pushmark-methods-"))));
+after(() => rmSync(folder, { recursive: true }));
+
+// Runs a scenario of the tree in its smallest size, with some of its variants
+// and targets only. The measurements are found by variant and target.
+async function measure(name, { variants, targets, set = {}, own = [] }) {
+  const at = mkdtempSync(path.join(folder, `${name}-`));
+  const text = readFileSync(path.join(BENCH, "scenarios", `${name}.json`), "utf8");
+  const scenario = JSON.parse(text);
+  scenario.variants = scenario.variants.filter((v) => variants.includes(v.name));
+  assert.equal(scenario.variants.length, variants.length, "the variants are there");
+  scenario.published = scenario.published?.filter((p) => variants.includes(p.variant));
+  mkdirSync(path.join(at, "scenarios"));
+  cpSync(path.join(BENCH, "targets"), path.join(at, "targets"), { recursive: true });
+  writeFileSync(path.join(at, "scenarios", `${name}.json`),
+    JSON.stringify({ ...scenario, targets }));
+  for (const target of own)
+    writeFileSync(path.join(at, "targets", `${target.name}.json`), JSON.stringify(target));
+  const one = start(program("pushmark"), ["run", name, "--size", "smoke",
+    "--scenarios", path.join(at, "scenarios"), "--targets", path.join(at, "targets"),
+    "--out", path.join(at, "out"),
+    ...Object.entries(set).flatMap(([key, value]) => ["--set", `${key}=${value}`])]);
+  const end = await within("pushmark run", one.closed, 300000);
+  assert.equal(end.code, 0, end.stderr + end.stdout);
+  const result = JSON.parse(readFileSync(path.join(at, "out/run.json"), "utf8"));
+  const of = (variant, target) => {
+    const m = result.measurements.find((x) => x.variant === variant && x.target === target);
+    assert.ok(m, `${variant}, ${target}`);
+    assert.equal(m.complete, true, `${variant}, ${target}`);
+    const observed = Object.fromEntries((m.observations ?? []).map((o) => [o.name, o.value]));
+    return { ...m, observed, what: `${variant}, ${target}: ${JSON.stringify(observed)}` };
+  };
+  return { result, of };
+}
+
+describe("network", () => {
+  test("a relay's round trip is in every message's time", async () => {
+    const { of } = await measure("network", { variants: ["RTT 20 ms"], targets: OURS });
+    for (const target of OURS) {
+      const { observed, what, outcome } = of("RTT 20 ms", target);
+      assert.equal(observed.delivered, 1, what);
+      assert.ok(observed.p50 >= 10 * MS, what);
+      assert.ok(observed.bytes >= 128, what);
+      assert.equal(outcome, undefined);
+    }
+  });
+
+  test("a link of packets, with loss", { skip: noLink() }, async () => {
+    const { of } = await measure("network", { variants: ["loss 1 %"], targets: ["ws"] });
+    const { observed, what, outcome } = of("loss 1 %", "ws");
+    assert.equal(outcome, undefined);
+    assert.equal(observed.delivered, 1, what);
+    // The publisher is behind it, too.
+    assert.ok(observed.p50 >= 40 * MS, what);
+  });
+});
+
+test("proxy: who does not get through is told, and who falls back", async () => {
+  const { of, result } = await measure("proxy", {
+    variants: ["no upgrade", "buffering"],
+    targets: ["ws", "longpoll+upgrade", "longpoll", "sse"],
+  });
+  const refused = of("no upgrade", "ws");
+  assert.match(refused.outcome, /^not connected: .*400/);
+  assert.equal(refused.observed.delivered, 0);
+  assert.equal(refused.failure, undefined);
+  assert.match(of("buffering", "sse").outcome, /^not connected: /);
+  for (const [variant, target] of [["no upgrade", "longpoll+upgrade"], ["no upgrade", "sse"],
+    ["buffering", "ws"], ["buffering", "longpoll"]]) {
+    const { observed, outcome, what } = of(variant, target);
+    assert.equal(outcome, undefined, what);
+    assert.equal(observed.delivered, 1, what);
+  }
+  assert.equal(result.succeeded, true);
+});
+
+test("reconnect: all come back, and told gaps are not losses", async () => {
+  const { of } = await measure("reconnect", {
+    variants: ["restart", "cut", "cut, no resume"],
+    targets: OURS,
+    set: { slice_ms: 1500, drain_ms: 4500 },
+  });
+  for (const target of OURS) {
+    for (const variant of ["restart", "cut", "cut, no resume"]) {
+      const { observed, outcome, what } = of(variant, target);
+      assert.equal(outcome, undefined, what);
+      assert.equal(observed.lost, 5, what);
+      assert.equal(observed.back, 5, what);
+      assert.ok(observed["back p50"] > 0, what);
+    }
+    const cut = of("cut", target);
+    assert.equal(cut.observed.missed, 0, cut.what);
+    assert.equal(cut.observed["told gaps"], 0, cut.what);
+    assert.equal(cut.observed.unsent, 0, cut.what);
+    // Nobody asked, so nobody was told.
+    const silent = of("cut, no resume", target);
+    assert.ok(silent.observed.missed > 0, silent.what);
+    assert.ok(silent.observed.delivered < 1, silent.what);
+    assert.equal(silent.observed["told gaps"], 0, silent.what);
+    // The new server knows nothing of before, and says so to each.
+    const restart = of("restart", target);
+    assert.equal(restart.observed["told gaps"], 5, restart.what);
+  }
+});
+
+test("zombie: a heartbeat finds who vanished, in its time", { skip: noLink() }, async () => {
+  const { of } = await measure("zombie", {
+    variants: ["heartbeat 1 s"], targets: OURS, set: { drain_ms: 20000 },
+  });
+  for (const target of OURS) {
+    const { observed, outcome, what } = of("heartbeat 1 s", target);
+    assert.equal(outcome, undefined, what);
+    // Interval and time-out; a busy machine may need longer to keep it.
+    assert.ok(observed["all found after"] <= (1500 + 1500) * MS, what);
+    assert.ok(observed["half found after"] <= observed["all found after"], what);
+  }
+});
+
+// Its last receiver waits 10 ms for each one there is.
+test("capacity: what a server of known slowness can, searched twice", async () => {
+  const slow = {
+    name: "slow",
+    dialect: "ws-plain",
+    path: "/ws",
+    start: [process.execPath, path.join(HERE, "lib/plain-server.mjs"), "slow", "10"],
+    ready_ms: 30000,
+  };
+  const { of } = await measure("capacity", {
+    variants: ["10/s"], targets: ["slow"], own: [slow],
+    set: { subscribers: 5, bound_ms: 300, starts: 2, rate: 2, slice_ms: 600 },
+  });
+  const { observations, what } = of("10/s", "slow");
+  const clients = observations.find((o) => o.name === "clients");
+  const tooMany = observations.find((o) => o.name === "too many");
+  assert.equal(clients.count, 2, what);
+  assert.ok(clients.value >= 5 && clients.value <= 30, what);
+  assert.ok(tooMany.value > clients.value, what);
+  assert.ok(tooMany.value - clients.value <= 0.1 * tooMany.value + 1, what);
+});
+
+test("connect: units are connections, next to the baseline's", async () => {
+  const { of } = await measure("connect", { variants: ["storm"], targets: OURS });
+  for (const target of OURS) {
+    const { pairs, sides, ratios, what } = of("storm", target);
+    assert.equal(pairs, 2, what);
+    for (const side of [sides.baseline, sides.target]) {
+      assert.equal(side.units, 2 * 50, what);
+      assert.ok(side.bytes_in > 0 && side.bytes_out > 0, what);
+    }
+    assert.equal(ratios.server_cpu.count, 2, what);
+  }
+});
+
+test("a published figure stands beside ours", async () => {
+  const { result, of } = await measure("paper-rfc6202",
+    { variants: ["far apart"], targets: ["longpoll"] });
+  const [figure, ...more] = result.published;
+  assert.deepEqual(more, []);
+  const { observed } = of("far apart", "longpoll");
+  assert.equal(figure.published, 1);
+  // A transit takes 50 ms.
+  assert.ok(figure.measured >= 1, JSON.stringify(figure));
+  assert.ok(Math.abs(figure.measured - observed.mean / (50 * MS)) < 1e-6);
+  assert.ok(Math.abs(figure.ratio - figure.measured / figure.published) < 1e-9);
+  assert.match(figure.source, /RFC 6202/);
+});
