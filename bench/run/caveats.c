@@ -52,10 +52,23 @@ static void about_pairs(cJSON *list, const struct measurement *m)
 			    : "");
 }
 
+static void about_workers(cJSON *list, const struct measurement *m)
+{
+	double workers = m->values[PARAM_WORKERS];
+
+	if (workers > 1)
+		add(list,
+		    "The subscribers are split over %.0f load workers, of "
+		    "which one sends; the first, the median and the last "
+		    "receiver are those among all of them.",
+		    workers);
+}
+
 static void about_load(cJSON *list, const struct measurement *m)
 {
 	bool closed = m->variant->kind == LOAD_CLOSED;
 
+	about_workers(list, m);
 	if (m->scenario->method == METHOD_CLIENT) {
 		add(list, "Compared is the load worker's CPU, decoding and "
 			  "checking every message, with that of a plain recv() "
@@ -136,7 +149,7 @@ struct cJSON *caveats_of_all(const struct machine *m)
 	add(list, "Differences of times under 0.1 ms and tails under 10 ms are "
 		  "the machine's as much as the server's.");
 	add(list, "A percentile is printed only with 20 messages beyond it.");
-	if (m->worker_cpu < 0)
+	if (m->worker_cpu_count == 0)
 		add(list, "There is one core only: server and load worker "
 			  "share it, and nothing is pinned.");
 	return list;
