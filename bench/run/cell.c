@@ -118,7 +118,7 @@ static void descriptors_for(const struct cell *c)
 
 	for (size_t i = 0; i < c->scenario->variant_count; i++)
 		most = fmax(most, c->measurements[i].values[PARAM_SUBSCRIBERS]);
-	(void)descriptors_raise((uint64_t)most + DESCRIPTORS_SPARE);
+	(void)descriptors_raise((uint64_t)most + 2 * DESCRIPTORS_SPARE);
 }
 
 static enum err run_start(struct cell *c, unsigned at)

@@ -326,11 +326,11 @@ static void address(const struct rig *r, int server, struct load_target *t)
 	t->port = r->link.port;
 }
 
-/* The server's limit is ours: it inherits it. */
+/* The server's limit is ours: it inherits it, and keeps some for itself. */
 static enum err check_descriptors(struct rig *r, int server,
 				  const struct load_target *t)
 {
-	uint64_t need = (uint64_t)t->subscribers + DESCRIPTORS_SPARE;
+	uint64_t need = (uint64_t)t->subscribers + 2 * DESCRIPTORS_SPARE;
 	uint64_t may = descriptors_raise(0);
 
 	if (need <= may)
