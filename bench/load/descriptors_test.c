@@ -2,6 +2,7 @@
 #include "bench/load/descriptors.h"
 
 #include <criterion/criterion.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -39,9 +40,8 @@ Test(descriptors, what_lacks_is_said_with_how_to_get_it)
 	cr_assert_str_eq(why, "");
 	/* More than any kernel allows. */
 	cr_assert_not(descriptors_suffice(more, why, sizeof(why)));
-	(void)snprintf(need, sizeof(need), "ulimit -Hn %llu",
-		       (unsigned long long)(more + descriptors_open() +
-					    DESCRIPTORS_SPARE));
+	more += descriptors_open() + DESCRIPTORS_SPARE;
+	(void)snprintf(need, sizeof(need), "ulimit -Hn %" PRIu64, more);
 	cr_assert(strstr(why, need), "%s", why);
 	cr_assert(strstr(why, "--set workers=N"), "%s", why);
 }

@@ -406,7 +406,7 @@ void group_free(struct group *g)
 	if (!g)
 		return;
 	client_free(g->publisher.client);
-	for (uint32_t i = 0; i < g->started; i++)
+	for (uint32_t i = 0; g->members && i < g->started; i++)
 		client_free(g->members[i].client);
 	sinks_free(g->sinks);
 	group_thaw(g);
