@@ -34,8 +34,10 @@ static bool sinks_caught_up(const struct drive *d)
 
 static bool all_received(const struct drive *d)
 {
-	if (d->plan->kind == LOAD_RTT &&
+	if (d->plan->kind == LOAD_RTT && drive_leads(d) &&
 	    d->result->completed < d->result->messages)
+		return false;
+	if (!drive_team_has_all(d))
 		return false;
 	if (d->receipts.subscribers > 0 &&
 	    d->receipts.completed < d->result->messages)
@@ -58,7 +60,21 @@ static uint64_t newest(const struct drive *d)
 	return d->answer_ns > ns ? d->answer_ns : ns;
 }
 
-static void give_up(struct drive *d, const char *why)
+/* From when on too much time without anything new is too much. */
+static uint64_t drain_from(const struct drive *d)
+{
+	uint64_t ns = newest(d);
+
+	return d->progress_ns > ns ? d->progress_ns : ns;
+}
+
+/* Nobody knows yet what there is to wait for: the leader will say. */
+static bool waits_for_leader(const struct drive *d)
+{
+	return !drive_leads(d) && d->state == DRIVE_SENDING;
+}
+
+void drive_give_up(struct drive *d, const char *why)
 {
 	(void)snprintf(d->result->error, sizeof(d->result->error), "%s", why);
 	d->state = DRIVE_DONE;
@@ -68,15 +84,17 @@ static void give_up(struct drive *d, const char *why)
 static void watch(struct drive *d, uint64_t now)
 {
 	if (group_closed(d->group) > 0)
-		give_up(d, group_error(d->group));
+		drive_give_up(d, group_error(d->group));
 	if (d->group->env->cut) {
 		if (now < d->end_ns)
 			d->end_ns = now;
 		if (now < d->over_ns)
 			d->over_ns = now;
 	}
-	if (d->plan->kind != LOAD_IDLE && now > newest(d) + d->drain_ns &&
-	    !(d->plan->kind == LOAD_OPEN && d->state == DRIVE_SENDING)) {
+	if (drive_abandoned(d) ||
+	    (d->plan->kind != LOAD_IDLE && now > drain_from(d) + d->drain_ns &&
+	     !(d->plan->kind == LOAD_OPEN && d->state == DRIVE_SENDING) &&
+	     !waits_for_leader(d))) {
 		d->result->timed_out = !all_received(d);
 		d->state = DRIVE_DONE;
 	}
@@ -86,8 +104,9 @@ static void watch(struct drive *d, uint64_t now)
 static void advance(struct drive *d, uint64_t now)
 {
 	drive_send_due(d);
-	if (d->plan->kind == LOAD_CLOSED && d->group->sinks &&
-	    d->state == DRIVE_SENDING && all_received(d))
+	drive_tell(d, now);
+	if (d->plan->kind == LOAD_CLOSED && (d->group->sinks || d->board) &&
+	    drive_leads(d) && d->state == DRIVE_SENDING && all_received(d))
 		drive_send_burst(d);
 	/* A closed loop drains only when it ran out of numbers. */
 	if (d->state == DRIVE_DRAINING && now >= d->over_ns &&
@@ -99,9 +118,11 @@ static void advance(struct drive *d, uint64_t now)
 
 static int wait_ms(const struct drive *d, uint64_t now)
 {
-	uint64_t until = newest(d) + d->drain_ns;
+	uint64_t until = drain_from(d) + d->drain_ns;
 	uint64_t ms;
 
+	if (waits_for_leader(d))
+		return WAIT_MAX_MS;
 	if (d->plan->kind == LOAD_IDLE ||
 	    (d->over_ns > now && d->over_ns < until))
 		until = d->over_ns;
@@ -125,7 +146,7 @@ static void run_loop(struct drive *d)
 		uint64_t before = now, heard = signs(d);
 
 		if (loop_tick(d->loop, wait_ms(d, now)) != ERR_OK) {
-			give_up(d, "the event loop failed");
+			drive_give_up(d, "the event loop failed");
 			return;
 		}
 		now = drive_now(d);
@@ -147,10 +168,10 @@ static enum err prepare(struct drive *d)
 	    (p->kind == LOAD_OPEN && !(p->rate > 0)) ||
 	    (p->kind == LOAD_IDLE && p->duration_ns == 0) ||
 	    ((p->kind == LOAD_OPEN || p->kind == LOAD_CLOSED) &&
-	     d->group->target.subscribers == 0))
+	     d->group->target.whole == 0))
 		return ERR_USAGE;
 	d->payload = xmalloc(d->payload_size);
-	if (p->kind != LOAD_OPEN)
+	if (p->kind != LOAD_OPEN || !drive_leads(d))
 		return ERR_OK;
 	fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (fd < 0)
@@ -163,7 +184,32 @@ static enum err prepare(struct drive *d)
 	return ERR_OK;
 }
 
-static void begin(struct drive *d)
+/* What there was before: from here on all that comes is of the slice. */
+static void take_stock(struct drive *d)
+{
+	loop_spin(d->loop, d->plan->spin);
+	group_count_bytes(d->group, &d->bytes);
+	d->lost = d->group->lost;
+	d->reopened = d->group->reopened;
+	d->gaps = d->group->gaps;
+	hist_clear(&d->group->away);
+	if (d->plan->stamps)
+		stamps_start(&d->stamps, d->group->env->clients);
+	d->group->listener = &d->listener;
+}
+
+static void send_first(struct drive *d)
+{
+	drive_send_due(d);
+	if (d->plan->kind == LOAD_CLOSED)
+		drive_send_burst(d);
+	if (d->plan->kind == LOAD_RTT)
+		drive_send_request(d);
+	if (d->plan->kind != LOAD_IDLE)
+		group_flush(d->group);
+}
+
+static void begin(struct drive *d, uint64_t start)
 {
 	const struct load_plan *p = d->plan;
 	struct pace_options pace = {
@@ -172,18 +218,8 @@ static void begin(struct drive *d)
 		.poisson = p->poisson,
 		.seed = p->seed,
 	};
-	uint64_t start;
 
-	loop_spin(d->loop, p->spin);
-	group_count_bytes(d->group, &d->bytes);
-	d->lost = d->group->lost;
-	d->reopened = d->group->reopened;
-	d->gaps = d->group->gaps;
-	hist_clear(&d->group->away);
-	if (p->stamps)
-		stamps_start(&d->stamps, d->group->env->clients);
 	usage_read(&d->usage);
-	start = drive_now(d);
 	d->result->start_ns = start;
 	d->sent_ns = start;
 	d->end_ns = p->duration_ns ? start + p->duration_ns : UINT64_MAX;
@@ -192,15 +228,10 @@ static void begin(struct drive *d)
 		d->over_ns = start + p->duration_ns;
 	if (p->kind == LOAD_OPEN)
 		pace_init(&d->pace, &pace, start);
-	drive_send_due(d);
-	if (p->kind == LOAD_CLOSED)
-		drive_send_burst(d);
-	if (p->kind == LOAD_RTT)
-		drive_send_request(d);
 	if (p->kind == LOAD_IDLE)
 		d->state = DRIVE_DRAINING;
-	else
-		group_flush(d->group);
+	if (drive_leads(d))
+		send_first(d);
 }
 
 static void measure(struct drive *d)
@@ -256,6 +287,7 @@ static void conclude(struct drive *d)
 	struct load_result *r = d->result;
 	uint32_t each = d->group->sinks ? d->group->target.subscribers : 1;
 
+	drive_leave(d);
 	ledger_settle(&d->ledger);
 	receipts_settle(&d->receipts);
 	r->ledger = d->ledger.totals;
@@ -265,7 +297,7 @@ static void conclude(struct drive *d)
 	r->reopened = d->group->reopened - d->reopened;
 	r->gaps = d->group->gaps - d->gaps;
 	hist_copy(&r->away, &d->group->away);
-	if (d->plan->kind != LOAD_RTT)
+	if (d->plan->kind != LOAD_RTT || !drive_leads(d))
 		r->completed = d->receipts.completed;
 	if (d->group->sinks)
 		return;
@@ -282,6 +314,8 @@ static void clean_up(struct drive *d)
 {
 	int fd = d->timer.fd;
 
+	if (d->wake.fd >= 0)
+		loop_remove(d->loop, &d->wake);
 	if (fd >= 0) {
 		loop_remove(d->loop, &d->timer);
 		(void)close(fd);
@@ -291,6 +325,26 @@ static void clean_up(struct drive *d)
 	stamps_release(&d->stamps);
 	free(d->payload);
 	free(d);
+}
+
+static void run_slice(struct drive *d)
+{
+	uint64_t start;
+
+	take_stock(d);
+	start = drive_gather(d);
+	if (start == 0) {
+		drive_give_up(d, DRIVE_NO_START);
+	} else {
+		begin(d, start);
+		run_loop(d);
+		/* Also of one that gave up, the others learn that it ended. */
+		drive_tell(d, drive_now(d));
+		measure(d);
+		linger(d);
+		conclude(d);
+	}
+	d->group->listener = NULL;
 }
 
 void drive_run(struct group *g, const struct load_plan *plan,
@@ -312,18 +366,11 @@ void drive_run(struct group *g, const struct load_plan *plan,
 	ledger_init(&d->ledger, g->member_count);
 	receipts_init(&d->receipts, g->member_count);
 	stamps_init(&d->stamps);
-	ledger_split(&d->ledger, g->room_count);
-	receipts_split(&d->receipts, g->room_count);
-	if (prepare(d) != ERR_OK) {
-		give_up(d, "the plan cannot be run");
-	} else {
-		g->listener = &d->listener;
-		begin(d);
-		run_loop(d);
-		measure(d);
-		linger(d);
-		conclude(d);
-		g->listener = NULL;
-	}
+	ledger_split(&d->ledger, g->room_count, g->target.first);
+	receipts_split(&d->receipts, g->room_count, g->target.first);
+	if (drive_join(d) != ERR_OK || prepare(d) != ERR_OK)
+		drive_give_up(d, "the plan cannot be run");
+	else
+		run_slice(d);
 	clean_up(d);
 }

@@ -9,12 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/load/board.h"
 #include "bench/load/group.h"
 #include "bench/load/ledger.h"
 #include "bench/load/load.h"
 #include "bench/load/pace.h"
 #include "bench/load/receipts.h"
 #include "bench/load/stamps.h"
+#include "bench/load/trail.h"
 #include "bench/load/usage.h"
 #include "servers/base/clock.h"
 #include "servers/base/loop.h"
@@ -66,12 +68,56 @@ struct drive {
 	uint64_t lost, reopened, gaps; /* of the group, at the start */
 	struct usage usage;	       /* at the start */
 	struct known known[DRIVE_KNOWN];
+	/* Of one in a team: */
+	struct board *board; /* borrowed; NULL: it works alone */
+	uint32_t seat;
+	struct loop_fd wake; /* when others have something new */
+	struct trail trail;
+	uint64_t owed;	      /* receipts, of all seats (the leader's) */
+	uint64_t told;	      /* own receipts that the board knows of */
+	uint64_t progress;    /* of all seats, when it was last looked at */
+	uint64_t progress_ns; /* when that grew */
 };
 
 static inline uint64_t drive_now(const struct drive *d)
 {
 	return clock_ns(loop_clock(d->loop));
 }
+
+/* Whether it sends. */
+static inline bool drive_leads(const struct drive *d)
+{
+	return !d->board || d->seat == BOARD_LEADER;
+}
+
+#define DRIVE_TRAIL_FULL                                                       \
+	"more receipts than several workers can keep: take shorter slices"
+
+#define DRIVE_NO_START "the workers of the team did not start together"
+
+/* Ends the slice without use. */
+void drive_give_up(struct drive *d, const char *why);
+
+/* The team: drive_team.c. What it does for one who works alone is nothing. */
+/* Takes its seat. ERR_IO. */
+MUST_USE enum err drive_join(struct drive *d);
+/*
+ * Runs the loop until all are there and the common start has come, which it
+ * returns; 0 when it never will.
+ */
+uint64_t drive_gather(struct drive *d);
+/* Takes over what was sent since, if another one sends. */
+void drive_follow(struct drive *d);
+/* After each tick: says how far it is, sees how far the others are. */
+void drive_tell(struct drive *d, uint64_t now);
+/* One more message leaves; before it does. */
+void drive_announce(struct drive *d, uint64_t intended_ns, uint64_t hash,
+		    uint64_t digest);
+/* The slice is over for this one: leaves its trail. */
+void drive_leave(struct drive *d);
+/* Whether the others have, or told, all there is. */
+bool drive_team_has_all(const struct drive *d);
+bool drive_abandoned(const struct drive *d);
 
 /* Sending */
 /* Closed loop: `window` messages at once, or as many as are left. */

@@ -21,8 +21,7 @@ static void stamp(struct drive *d)
 	}
 }
 
-static struct known examine(const struct drive *d,
-			    const struct client_message *m)
+static struct known examine(struct drive *d, const struct client_message *m)
 {
 	struct known k = {.memo = m->memo, .kind = KNOWN_CORRUPT};
 	struct payload p;
@@ -31,6 +30,8 @@ static struct known examine(const struct drive *d,
 		return k;
 	k.number = p.number;
 	k.kind = KNOWN_STRAY;
+	if (p.number >= d->receipts.count)
+		drive_follow(d);
 	if (p.run != d->plan->run || p.number >= d->receipts.count)
 		return k;
 	k.digest = payload_digest(m->data, p.number);
@@ -53,7 +54,7 @@ static const struct known *recall(struct drive *d,
 /* All subscribers have one more message. */
 static void on_complete(struct drive *d)
 {
-	if (d->plan->kind == LOAD_CLOSED && !d->group->sinks &&
+	if (d->plan->kind == LOAD_CLOSED && !d->group->sinks && !d->board &&
 	    d->receipts.completed == d->burst_end && d->state == DRIVE_SENDING)
 		drive_send_burst(d);
 }
@@ -62,6 +63,8 @@ static void on_receipt(struct drive *d, uint32_t number)
 {
 	stamps_add(&d->stamps, d->receipts.messages[number].intended_ns,
 		   d->now_ns);
+	if (d->board && !trail_add(&d->trail, number, d->now_ns))
+		drive_give_up(d, DRIVE_TRAIL_FULL);
 	if (receipts_add(&d->receipts, number, d->now_ns))
 		on_complete(d);
 }

@@ -15,12 +15,16 @@ static bool send_one(struct drive *d, uint64_t intended_ns, bool ask)
 		.intended_ns = intended_ns,
 	};
 	struct slice data = slice_of(d->payload, d->payload_size);
+	uint64_t hash, digest;
 
 	payload_write(d->payload, d->payload_size, &p);
-	if (receipts_sent(&d->receipts, intended_ns, d->sent_ns,
-			  payload_hash(data)) != ERR_OK)
+	hash = payload_hash(data);
+	digest = payload_digest(data, p.number);
+	if (receipts_sent(&d->receipts, intended_ns, d->sent_ns, hash) !=
+	    ERR_OK)
 		return false;
-	(void)ledger_sent(&d->ledger, payload_digest(data, p.number));
+	(void)ledger_sent(&d->ledger, digest);
+	drive_announce(d, intended_ns, hash, digest);
 	d->result->messages++;
 	d->heard++;
 	group_publish(d->group, p.number, data,
@@ -76,7 +80,8 @@ void drive_send_due(struct drive *d)
 	uint64_t intended, sent = d->result->messages;
 	bool more = true;
 
-	if (d->plan->kind != LOAD_OPEN || d->state != DRIVE_SENDING)
+	if (d->plan->kind != LOAD_OPEN || d->state != DRIVE_SENDING ||
+	    !drive_leads(d))
 		return;
 	d->sent_ns = drive_now(d);
 	while (more && may_send(d, pace_next(&d->pace)) &&

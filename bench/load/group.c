@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bench/load/bare_client.h"
+#include "bench/load/descriptors.h"
 #include "bench/load/plain.h"
 #include "bench/load/usage.h"
 #include "clients/env.h"
@@ -177,7 +178,7 @@ static void start_next(struct group *g)
 	}
 	m = &g->members[g->started];
 	m->index = g->started++;
-	options.rooms = &g->rooms[m->index % g->room_count];
+	options.rooms = &g->rooms[(g->target.first + m->index) % g->room_count];
 	if (options.local)
 		options.local = g->sources[m->index / GROUP_PER_SOURCE];
 	start_member(g, m, g->ops, &options);
@@ -200,7 +201,8 @@ static void start_some(struct connecting *c)
 
 static bool all_open(const struct group *g)
 {
-	return g->publisher.client && g->publisher.client->open &&
+	return (g->target.mute ||
+		(g->publisher.client && g->publisher.client->open)) &&
 	       opened(g) == g->target.subscribers;
 }
 
@@ -283,14 +285,34 @@ static void name_rooms(struct group *g)
 	}
 }
 
+/* Whether this process may have so many connections; says why not. */
+static bool room_for(struct group *g)
+{
+	uint32_t more = g->target.subscribers;
+
+	if (more > LOAD_SUBSCRIBERS) {
+		(void)snprintf(g->error, sizeof(g->error),
+			       "a load worker has %d subscribers of a group "
+			       "at most: take more (--set workers=%u)",
+			       LOAD_SUBSCRIBERS,
+			       (more + LOAD_SUBSCRIBERS - 1) /
+				       LOAD_SUBSCRIBERS);
+		g->closed++;
+		return false;
+	}
+	if (!descriptors_suffice(more, g->error, sizeof(g->error)))
+		g->closed++;
+	return g->closed == 0;
+}
+
 static enum err prepare(struct group *g)
 {
 	const struct load_target *t = &g->target;
 	const struct dialect *d = find_dialect(t->dialect);
 
-	if (!d || t->subscribers > LOAD_SUBSCRIBERS ||
-	    (t->raw && t->subscribers == 0) ||
-	    (t->rooms > 1 && (t->raw || t->rooms > t->subscribers)))
+	if (!d || (t->raw && (t->subscribers == 0 || t->mute)) ||
+	    t->whole < (uint64_t)t->first + t->subscribers ||
+	    (t->rooms > 1 && (t->raw || t->rooms > t->whole)))
 		return ERR_USAGE;
 	g->ops = d->ops;
 	g->publisher_ops = d->publisher ? d->publisher : d->ops;
@@ -341,7 +363,8 @@ static void connect_all(struct group *g, struct load_connected *told)
 		publisher.host = t->publisher_host;
 		publisher.port = t->publisher_port;
 	}
-	start_member(g, &g->publisher, g->publisher_ops, &publisher);
+	if (!t->mute)
+		start_member(g, &g->publisher, g->publisher_ops, &publisher);
 	run_until_open(&c);
 }
 
@@ -352,7 +375,7 @@ static struct group *conclude(struct group *g, struct load_connected *told)
 
 	told->open = opened(g);
 	told->end_ns = now_of(g);
-	if (g->publisher.client && g->members) {
+	if (g->members) {
 		group_count_bytes(g, &bytes);
 		told->bytes_in = bytes.in;
 		told->bytes_out = bytes.out;
@@ -375,16 +398,18 @@ struct group *group_connect(struct group_env *env,
 
 	g->env = env;
 	g->target = *target;
+	if (g->target.whole == 0)
+		g->target.whole = target->subscribers;
 	hist_init(&g->setup);
 	told->start_ns = now_of(g);
 	usage_read(&before);
 	told->error[0] = '\0';
-	e = prepare(g);
-	if (e)
+	e = room_for(g) ? prepare(g) : ERR_LIMIT;
+	if (e == ERR_OK)
+		connect_all(g, told);
+	else if (g->closed == 0)
 		fail(g, e == ERR_USAGE ? "such a group cannot be made"
 				       : err_text(e));
-	else
-		connect_all(g, told);
 	usage_read(&after);
 	told->cpu_ns = after.cpu_ns - before.cpu_ns;
 	return conclude(g, told);
@@ -395,7 +420,7 @@ void group_free(struct group *g)
 	if (!g)
 		return;
 	client_free(g->publisher.client);
-	for (uint32_t i = 0; i < g->started; i++)
+	for (uint32_t i = 0; g->members && i < g->started; i++)
 		client_free(g->members[i].client);
 	sinks_free(g->sinks);
 	group_thaw(g);
@@ -462,7 +487,9 @@ void group_flush(struct group *g)
 
 void group_count_bytes(const struct group *g, struct group_bytes *out)
 {
-	const struct client_counts *p = &g->publisher.client->counts;
+	static const struct client_counts none;
+	const struct client_counts *p =
+		g->publisher.client ? &g->publisher.client->counts : &none;
 
 	*out = (struct group_bytes){
 		.in = p->bytes_in,

@@ -16,14 +16,17 @@
 #include "servers/base/err.h"
 #include "servers/base/loop.h"
 
+struct board;
 struct group;
 
 /* What the groups of one worker share. */
 struct group_env {
 	struct loop *loop;
 	struct client_env *clients;
-	bool cut;	  /* set by the worker: end what is under way */
-	unsigned sources; /* source addresses handed out so far */
+	bool cut;	     /* set by the worker: end what is under way */
+	unsigned sources;    /* source addresses handed out so far */
+	struct board *board; /* of the team, borrowed; NULL: it works alone */
+	uint32_t seat;	     /* there */
 };
 
 /* What a slice hears. `subscriber` counts from 0. */

@@ -18,13 +18,14 @@ void ledger_init(struct ledger *l, size_t subscribers)
 	l->totals.subscribers = subscribers;
 	/* One more than asked, so that none is legal. */
 	l->subscribers = xcalloc(subscribers + 1, sizeof(*l->subscribers));
-	ledger_split(l, 1);
+	ledger_split(l, 1, 0);
 }
 
-void ledger_split(struct ledger *l, uint32_t rooms)
+void ledger_split(struct ledger *l, uint32_t rooms, uint64_t first)
 {
 	CHECK(rooms > 0 && l->totals.sent == 0);
 	l->rooms = rooms;
+	l->first = first;
 	free(l->hash_sums);
 	l->hash_sums = xcalloc(rooms, sizeof(*l->hash_sums));
 }
@@ -95,15 +96,16 @@ enum ledger_verdict ledger_receipt(struct ledger *l, size_t subscriber,
 				   uint32_t number, uint64_t hash)
 {
 	struct ledger_subscriber *s;
+	uint64_t name = l->first + subscriber;
 
 	CHECK(subscriber < l->totals.subscribers);
 	if (number >= l->totals.sent ||
-	    (l->rooms > 1 && number % l->rooms != subscriber % l->rooms)) {
+	    (l->rooms > 1 && number % l->rooms != name % l->rooms)) {
 		l->totals.stray++;
 		return LEDGER_STRAY;
 	}
 	s = &l->subscribers[subscriber];
-	l->totals.digest += (2 * (uint64_t)subscriber + 1) * hash;
+	l->totals.digest += (2 * name + 1) * hash;
 	/* In its room the subscriber's own numbers have no holes. */
 	number /= l->rooms;
 	if (number >= s->next)
@@ -128,9 +130,12 @@ void ledger_settle(struct ledger *l)
 	t->lost = 0;
 	t->expected = 0;
 	for (uint32_t k = 0; k < l->rooms; k++) {
+		uint64_t end = l->first + t->subscribers;
+
 		t->lost += rooms_share(t->sent, l->rooms, k) *
-			   rooms_share(t->subscribers, l->rooms, k);
-		t->expected += rooms_odd_sum(t->subscribers, l->rooms, k) *
+			   rooms_part(l->first, t->subscribers, l->rooms, k);
+		t->expected += (rooms_odd_sum(end, l->rooms, k) -
+				rooms_odd_sum(l->first, l->rooms, k)) *
 			       l->hash_sums[k];
 	}
 	t->lost -= t->delivered;
@@ -148,6 +153,14 @@ void ledger_merge(struct ledger_totals *into, const struct ledger_totals *from)
 	into->stray += from->stray;
 	into->digest += from->digest;
 	into->expected += from->expected;
+}
+
+void ledger_join(struct ledger_totals *into, const struct ledger_totals *from)
+{
+	uint64_t sent = into->sent;
+
+	ledger_merge(into, from);
+	into->sent = sent > from->sent ? sent : from->sent;
 }
 
 /* Queries */

@@ -50,6 +50,7 @@ struct ledger_totals {
 struct ledger {
 	struct ledger_subscriber *subscribers;
 	uint32_t rooms;
+	uint64_t first;	     /* number of the first subscriber */
 	uint64_t *hash_sums; /* of the messages sent, by room */
 	struct ledger_totals totals;
 };
@@ -62,20 +63,29 @@ enum ledger_verdict {
 
 /* Life cycle */
 void ledger_init(struct ledger *l, size_t subscribers);
-/* Several rooms instead of one; before anything is sent. */
-void ledger_split(struct ledger *l, uint32_t rooms);
+/*
+ * Several rooms instead of one, and subscribers that are numbered from `first`;
+ * before anything is sent. Totals of ranges that follow each other add up to
+ * those of the whole, digests included.
+ */
+void ledger_split(struct ledger *l, uint32_t rooms, uint64_t first);
 void ledger_release(struct ledger *l);
 void ledger_clear(struct ledger *l); /* a new slice, same subscribers */
 
 /* Operations */
 /* One more message leaves; returns its number. */
 uint32_t ledger_sent(struct ledger *l, uint64_t hash);
+/* `subscriber` counts from 0 within the range. */
 enum ledger_verdict ledger_receipt(struct ledger *l, size_t subscriber,
 				   uint32_t number, uint64_t hash);
 void ledger_corrupt(struct ledger *l);
 void ledger_stray(struct ledger *l);
 /* Computes `lost` and `expected`; call when nothing more can come. */
 void ledger_settle(struct ledger *l);
+/* Of the same slice, with other subscribers: what was sent is one and the same.
+ */
+void ledger_join(struct ledger_totals *into, const struct ledger_totals *from);
+/* Of another slice. */
 void ledger_merge(struct ledger_totals *into, const struct ledger_totals *from);
 
 /* Queries */

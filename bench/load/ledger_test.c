@@ -234,8 +234,9 @@ Test(ledger, totals_of_workers_add_up)
 /* 5 subscribers in 2 rooms: 0, 2, 4 and 1, 3. */
 Test(ledger, rooms_are_owed_their_own_messages)
 {
+	ledger_release(&l);
 	ledger_init(&l, 5);
-	ledger_split(&l, 2);
+	ledger_split(&l, 2, 0);
 	for (uint32_t n = 0; n < 7; n++)
 		cr_assert_eq(ledger_sent(&l, n * 1000 + 7), n);
 	for (uint32_t n = 0; n < 7; n++) {
@@ -256,8 +257,9 @@ Test(ledger, rooms_are_owed_their_own_messages)
 
 Test(ledger, what_a_room_misses_is_lost)
 {
+	ledger_release(&l);
 	ledger_init(&l, 3);
-	ledger_split(&l, 2);
+	ledger_split(&l, 2, 0);
 	for (uint32_t n = 0; n < 6; n++)
 		(void)ledger_sent(&l, 1 + n);
 	cr_assert_eq(ledger_receipt(&l, 1, 5, 6), LEDGER_FIRST);

@@ -23,8 +23,8 @@
 struct cJSON;
 
 #define LOAD_GROUPS 8	       /* groups of connections in one worker */
-#define LOAD_SUBSCRIBERS 19000 /* of one worker, all groups together */
-#define LOAD_TEXT 128
+#define LOAD_SUBSCRIBERS 19000 /* of one group in one worker */
+#define LOAD_TEXT 256
 
 /*
  * One group: N subscribers and one publisher (not a member). With several
@@ -43,7 +43,14 @@ struct load_target {
 	/* 0 and 1: one room, called `room`; else room k is "<room>.<k>". At
 	 * most one per subscriber, and not for raw groups. */
 	uint32_t rooms;
-	uint32_t subscribers;	  /* of all rooms; 0 is legal for rtt */
+	uint32_t subscribers; /* of all rooms; 0 is legal for rtt */
+	/*
+	 * A worker's part of a group that a team shares (team.h): the number
+	 * of its first subscriber, and how many all have (0: these are all).
+	 * One without a publisher is `mute`.
+	 */
+	uint32_t first, whole;
+	bool mute;
 	uint32_t connect_rate;	  /* connections per second; 0: no limit */
 	uint32_t connect_pending; /* at most so many at once; 0: 64 */
 	uint64_t timeout_ns;	  /* for all to be open; 0: 30 s */

@@ -4,6 +4,9 @@
  * robin, so that whoever has a number knows its room without a table. With R
  * rooms, room k has the subscribers k, k + R, ... and the messages k, k + R,
  * ..., and within a room a message is known by number / R.
+ *
+ * Several workers (team.h) have a part of the subscribers each, a range of
+ * those numbers.
  */
 #ifndef BENCH_LOAD_LOAD_ROOMS_H
 #define BENCH_LOAD_LOAD_ROOMS_H
@@ -14,6 +17,14 @@
 static inline uint64_t rooms_share(uint64_t count, uint32_t rooms, uint32_t k)
 {
 	return count / rooms + (k < count % rooms);
+}
+
+/* How many of the numbers first..first+count-1 fall to room `k`. */
+static inline uint64_t rooms_part(uint64_t first, uint64_t count,
+				  uint32_t rooms, uint32_t k)
+{
+	return rooms_share(first + count, rooms, k) -
+	       rooms_share(first, rooms, k);
 }
 
 /*

@@ -18,10 +18,11 @@ void receipts_init(struct receipts *r, uint32_t subscribers)
 	};
 }
 
-void receipts_split(struct receipts *r, uint32_t rooms)
+void receipts_split(struct receipts *r, uint32_t rooms, uint32_t first)
 {
-	CHECK(rooms > 0 && (rooms == 1 || rooms <= r->subscribers));
+	CHECK(rooms > 0 && r->count == 0);
 	r->rooms = rooms;
+	r->first = first;
 }
 
 void receipts_release(struct receipts *r)
@@ -48,6 +49,15 @@ void receipts_clear(struct receipts *r)
 
 /* Operations */
 
+/* How many are to get message `number`. */
+static uint64_t owed_of(const struct receipts *r, size_t number)
+{
+	if (r->rooms == 1)
+		return r->subscribers;
+	return rooms_part(r->first, r->subscribers, r->rooms,
+			  (uint32_t)(number % r->rooms));
+}
+
 enum err receipts_sent(struct receipts *r, uint64_t intended_ns,
 		       uint64_t sent_ns, uint64_t hash)
 {
@@ -58,6 +68,7 @@ enum err receipts_sent(struct receipts *r, uint64_t intended_ns,
 		r->messages = xrealloc(r->messages,
 				       r->capacity * sizeof(*r->messages));
 	}
+	r->completed += owed_of(r, r->count) == 0;
 	r->messages[r->count++] = (struct receipts_message){
 		.intended_ns = intended_ns,
 		.sent_ns = sent_ns,
@@ -103,8 +114,7 @@ static void record(struct receipts *r, const struct receipts_message *m,
 bool receipts_add(struct receipts *r, uint32_t number, uint64_t now_ns)
 {
 	struct receipts_message *m = &r->messages[number];
-	uint64_t owed =
-		rooms_share(r->subscribers, r->rooms, number % r->rooms);
+	uint64_t owed = owed_of(r, number);
 
 	CHECK(number < r->count);
 	r->last_ns = now_ns;

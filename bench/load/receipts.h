@@ -39,6 +39,7 @@ struct receipts_message {
 struct receipts {
 	struct receipts_message *messages;
 	size_t count, capacity;
+	uint32_t first; /* number of the first subscriber */
 	uint32_t subscribers;
 	uint32_t rooms; /* see load_rooms.h */
 	uint64_t completed;
@@ -51,8 +52,12 @@ struct receipts {
 
 /* Life cycle */
 void receipts_init(struct receipts *r, uint32_t subscribers);
-/* Several rooms instead of one, none of them empty; before anything is sent. */
-void receipts_split(struct receipts *r, uint32_t rooms);
+/*
+ * Several rooms instead of one, and subscribers that are numbered from `first`;
+ * before anything is sent. A message of a room without any of them is complete
+ * when it leaves.
+ */
+void receipts_split(struct receipts *r, uint32_t rooms, uint32_t first);
 void receipts_release(struct receipts *r);
 void receipts_clear(struct receipts *r); /* a new slice */
 

@@ -93,7 +93,7 @@ Test(receipts, a_new_slice_starts_empty)
 Test(receipts, first_median_and_last_of_a_room)
 {
 	receipts_init(&r, 7);
-	receipts_split(&r, 3);
+	receipts_split(&r, 3, 0);
 	for (uint64_t n = 0; n < 3; n++)
 		cr_assert_eq(receipts_sent(&r, 100, 100, 0), ERR_OK);
 	cr_assert_not(receipts_add(&r, 0, 110));

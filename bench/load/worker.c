@@ -9,11 +9,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/load/board.h"
 #include "bench/load/lines.h"
 #include "bench/load/worker_serve.h"
 #include "servers/base/check.h"
@@ -25,6 +27,8 @@
 struct worker {
 	pid_t pid;
 	int fd;
+	bool ended;	/* and was reaped */
+	int status;	/* of waitpid, then */
 	bool under_way; /* a command is not answered yet */
 	struct lines lines;
 	struct cJSON *answer; /* waits to be taken, or NULL */
@@ -44,17 +48,31 @@ static void pin(int cpu)
 	(void)sched_setaffinity(0, sizeof(set), &set);
 }
 
+static bool is_kept(int fd, int control, const struct board *b)
+{
+	for (uint32_t i = 0; b && i < b->seat_count; i++) {
+		if (b->wake[i] == fd)
+			return true;
+	}
+	return fd == control;
+}
+
 /* Descriptors of the parent's would keep servers' pipes open. */
-static void close_others(int keep)
+static void close_others(int control, const struct board *b)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int last = control;
 
+	for (uint32_t i = 0; b && i < b->seat_count; i++)
+		last = b->wake[i] > last ? b->wake[i] : last;
 	/* Not just closed: a socket must not become standard output. */
 	(void)dup2(null, STDIN_FILENO);
 	(void)dup2(null, STDOUT_FILENO);
-	for (int fd = STDERR_FILENO + 1; fd < keep; fd++)
-		(void)close(fd);
-	(void)close_range((unsigned)keep + 1, ~0U, 0);
+	for (int fd = STDERR_FILENO + 1; fd < last; fd++) {
+		if (!is_kept(fd, control, b))
+			(void)close(fd);
+	}
+	(void)close_range((unsigned)last + 1, ~0U, 0);
 }
 
 static void unblock_signals(void)
@@ -85,28 +103,31 @@ static bool enter_network_of(pid_t pid)
 	return entered;
 }
 
-static _Noreturn void run_child(int fd, int cpu, pid_t network, pid_t parent)
+static _Noreturn void run_child(int fd, const struct worker_role *role,
+				pid_t parent)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* The parent may have died before that took effect. */
 	if (getppid() != parent)
 		_exit(1);
 	unblock_signals();
-	close_others(fd);
-	pin(cpu);
-	if (!enter_network_of(network))
+	close_others(fd, role->board);
+	pin(role->cpu);
+	if (!enter_network_of(role->network))
 		_exit(1);
-	_exit(worker_serve(fd) == ERR_OK ? 0 : 1);
+	_exit(worker_serve(fd, role->board, role->seat) == ERR_OK ? 0 : 1);
 }
 
 /* Life cycle */
 
 enum err worker_start(int cpu, struct worker **out)
 {
-	return worker_start_in(0, cpu, out);
+	const struct worker_role role = {.cpu = cpu};
+
+	return worker_start_as(&role, out);
 }
 
-enum err worker_start_in(pid_t network, int cpu, struct worker **out)
+enum err worker_start_as(const struct worker_role *role, struct worker **out)
 {
 	struct worker *w;
 	pid_t parent = getpid();
@@ -117,7 +138,7 @@ enum err worker_start_in(pid_t network, int cpu, struct worker **out)
 		return errno == EMFILE || errno == ENFILE ? ERR_LIMIT : ERR_IO;
 	pid = fork();
 	if (pid == 0)
-		run_child(ends[1], cpu, network, parent);
+		run_child(ends[1], role, parent);
 	(void)close(ends[1]);
 	if (pid < 0) {
 		(void)close(ends[0]);
@@ -131,26 +152,36 @@ enum err worker_start_in(pid_t network, int cpu, struct worker **out)
 	return ERR_OK;
 }
 
-static bool reaped(pid_t pid)
+static bool reaped(struct worker *w, int flags)
 {
 	pid_t got;
 
+	if (w->ended)
+		return true;
 	do {
-		got = waitpid(pid, NULL, WNOHANG);
+		got = waitpid(w->pid, &w->status, flags);
 	} while (got < 0 && errno == EINTR);
-	return got != 0;
+	w->ended = got != 0;
+	return w->ended;
 }
 
-static void reap(pid_t pid)
+/* Whether it ended by itself in time. */
+static bool await_end(struct worker *w)
 {
 	for (int ms = 0; ms < EXIT_PATIENCE_MS; ms += EXIT_STEP_MS) {
-		if (reaped(pid))
-			return;
+		if (reaped(w, WNOHANG))
+			return true;
 		(void)poll(NULL, 0, EXIT_STEP_MS);
 	}
-	(void)kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		continue;
+	return false;
+}
+
+static void reap(struct worker *w)
+{
+	if (await_end(w))
+		return;
+	(void)kill(w->pid, SIGKILL);
+	(void)reaped(w, 0);
 }
 
 /* The end of the stream is the command to exit. */
@@ -159,7 +190,7 @@ void worker_stop(struct worker *w)
 	if (!w)
 		return;
 	(void)close(w->fd);
-	reap(w->pid);
+	reap(w);
 	cJSON_Delete(w->answer);
 	lines_release(&w->lines);
 	free(w);
@@ -344,6 +375,19 @@ enum err worker_disconnect(struct worker *w, int group)
 pid_t worker_pid(const struct worker *w)
 {
 	return w->pid;
+}
+
+void worker_reason(struct worker *w, char *into, size_t size)
+{
+	if (!await_end(w))
+		(void)snprintf(into, size, "does not answer");
+	else if (WIFSIGNALED(w->status))
+		(void)snprintf(into, size, "was killed by signal %d (%s)",
+			       WTERMSIG(w->status),
+			       strsignal(WTERMSIG(w->status)));
+	else
+		(void)snprintf(into, size, "exited with status %d",
+			       WEXITSTATUS(w->status));
 }
 
 int worker_fd(const struct worker *w)

@@ -26,12 +26,22 @@
 #define BENCH_LOAD_WORKER_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "bench/load/load.h"
 #include "servers/base/err.h"
 
+struct board;
 struct worker;
+
+struct worker_role {
+	int cpu;       /* -1: not pinned */
+	pid_t network; /* in the network namespace of that process, or 0 */
+	struct board *board; /* borrowed; NULL: it works alone */
+	uint32_t seat;	     /* there */
+};
 
 /* Life cycle */
 /*
@@ -40,8 +50,9 @@ struct worker;
  * orchestrator decides what Ctrl-C means), and it dies with its parent.
  */
 MUST_USE enum err worker_start(int cpu, struct worker **out);
-/* The same in the network namespace of process `pid`; 0: in ours. */
-MUST_USE enum err worker_start_in(pid_t pid, int cpu, struct worker **out);
+/* The same in another network namespace, or in a team. */
+MUST_USE enum err worker_start_as(const struct worker_role *role,
+				  struct worker **out);
 /* Asks it to exit, kills it after a second, reaps it. NULL is legal. */
 void worker_stop(struct worker *w);
 
@@ -80,6 +91,11 @@ MUST_USE enum err worker_disconnect(struct worker *w, int group);
 
 /* Queries */
 pid_t worker_pid(const struct worker *w);
+/*
+ * After ERR_CLOSED: how it ended, as "was killed by signal 9 (Killed)"; waits
+ * for a moment until that is known.
+ */
+void worker_reason(struct worker *w, char *into, size_t size);
 int worker_fd(const struct worker *w); /* readable when there may be more */
 
 #endif

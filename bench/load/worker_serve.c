@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 
+#include "bench/load/board.h"
+#include "bench/load/descriptors.h"
 #include "bench/load/drive.h"
 #include "bench/load/group.h"
 #include "bench/load/lines.h"
@@ -90,6 +91,9 @@ static enum err on_run(struct serving *s, const cJSON *json)
 	result.group = plan.group;
 	result.kind = plan.kind;
 	run_plan(s->groups[plan.group], &plan, &result);
+	/* The others wait for what will not come. */
+	if (s->env.board && result.error[0])
+		board_abandon(s->env.board);
 	e = lines_send(&s->lines,
 		       reply("result", load_result_to_json(&result)));
 	load_result_release(&result);
@@ -135,6 +139,8 @@ static void finish(struct serving *s)
 {
 	s->over = true;
 	s->env.cut = true;
+	if (s->env.board)
+		board_abandon(s->env.board);
 	loop_remove(s->env.loop, &s->control);
 }
 
@@ -188,24 +194,17 @@ static enum err serve(struct serving *s)
 
 /* Life cycle */
 
-static void raise_descriptors(void)
+enum err worker_serve(int fd, struct board *board, uint32_t seat)
 {
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
-enum err worker_serve(int fd)
-{
-	struct serving s = {.control.fd = -1};
+	struct serving s = {
+		.control.fd = -1,
+		.env = {.board = board, .seat = seat},
+	};
 	enum err e = loop_new(&clock_monotonic, &s.env.loop);
 
 	if (e)
 		return e;
-	raise_descriptors();
+	(void)descriptors_raise(0);
 	s.env.clients = client_env_new(s.env.loop);
 	lines_init(&s.lines, fd, WORKER_LINE_MAX);
 	e = loop_add(s.env.loop, &s.control, fd, EPOLLIN, on_control);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "bench/load/descriptors.h"
 #include "bench/load/test_bare.h"
 
 #define N 50
@@ -345,6 +346,40 @@ Test(worker, tells_why_it_cannot_connect)
 	(void)snprintf(t.dialect, sizeof(t.dialect), "smoke");
 	cr_assert_eq(worker_connect(worker, &t, &c), ERR_IO);
 	cr_assert_str_eq(c.error, "such a group cannot be made");
+	load_connected_release(&c);
+}
+
+/* As many as one process is to have, on a server that has as many. */
+Test(worker, has_19000_subscribers)
+{
+	struct load_plan p = {.kind = LOAD_CLOSED, .messages = 3, .run = 1};
+	struct load_target t = target(0);
+	struct load_result r;
+
+	if (descriptors_raise(0) < LOAD_SUBSCRIBERS + 2 * DESCRIPTORS_SPARE)
+		cr_skip_test("the limit of descriptors is too low");
+	t.subscribers = LOAD_SUBSCRIBERS;
+	t.timeout_ns = 300000 * MS;
+	p.drain_ns = 100000 * MS;
+	connect_group(t);
+	run(&p, &r);
+	cr_assert_eq(r.completed, 3);
+	cr_assert_eq(r.deliveries, 3 * (uint64_t)LOAD_SUBSCRIBERS);
+	cr_assert_eq(r.ledger.subscribers, LOAD_SUBSCRIBERS);
+	load_result_release(&r);
+}
+
+Test(worker, says_how_more_subscribers_are_had)
+{
+	struct load_target t = target(0);
+	struct load_connected c;
+
+	load_connected_init(&c);
+	t.subscribers = 2 * LOAD_SUBSCRIBERS + 1;
+	cr_assert_eq(worker_connect(worker, &t, &c), ERR_IO);
+	cr_assert_str_eq(c.error,
+			 "a load worker has 19000 subscribers of a group at "
+			 "most: take more (--set workers=3)");
 	load_connected_release(&c);
 }
 

@@ -52,10 +52,50 @@ static void about_pairs(cJSON *list, const struct measurement *m)
 			    : "");
 }
 
+static void about_workers(cJSON *list, const struct measurement *m)
+{
+	double workers = m->values[PARAM_WORKERS];
+
+	if (workers > 1)
+		add(list,
+		    "The subscribers are split over %.0f load workers, of "
+		    "which one sends; the first, the median and the last "
+		    "receiver are those among all of them.",
+		    workers);
+}
+
+/*
+ * Both sides of METHOD: what a client that waited for its own late sends would
+ * have seen stands beside what is true.
+ */
+static void about_uncorrected(cJSON *list, const struct measurement *m)
+{
+	const struct tally *t = &m->tallies[SIDE_TARGET];
+	const struct hist *corrected = &t->from_intended[RECEIPTS_MEDIAN];
+	const struct hist *uncorrected = &t->from_sent[RECEIPTS_MEDIAN];
+	const struct hist *all = &t->from_intended[RECEIPTS_ALL];
+
+	if (m->variant->kind != LOAD_OPEN || uncorrected->total == 0)
+		return;
+	add(list,
+	    "Uncorrected, from when messages did leave: p50 of the median "
+	    "receiver %.3g ms where the corrected one is %.3g, p%s of all "
+	    "receipts %.3g where it is %.3g.",
+	    (double)hist_percentile(uncorrected, 50) / 1e6,
+	    (double)hist_percentile(corrected, 50) / 1e6,
+	    hist_supports(all, 99, 20) ? "99" : "90",
+	    (double)hist_percentile(&t->from_sent[RECEIPTS_ALL],
+				    hist_supports(all, 99, 20) ? 99 : 90) /
+		    1e6,
+	    (double)hist_percentile(all, hist_supports(all, 99, 20) ? 99 : 90) /
+		    1e6);
+}
+
 static void about_load(cJSON *list, const struct measurement *m)
 {
 	bool closed = m->variant->kind == LOAD_CLOSED;
 
+	about_workers(list, m);
 	if (m->scenario->method == METHOD_CLIENT) {
 		add(list, "Compared is the load worker's CPU, decoding and "
 			  "checking every message, with that of a plain recv() "
@@ -85,6 +125,7 @@ static void about_load(cJSON *list, const struct measurement *m)
 		    "target: %.0f %% of what bare could deliver before. Times "
 		    "count from when a message should have left.",
 		    m->values[PARAM_RATE], 100 * m->values[PARAM_LOAD]);
+	about_uncorrected(list, m);
 	if (m->variant->kind == LOAD_RTT && m->values[PARAM_SPIN] == 0)
 		add(list, "The client sleeps while it waits, and being woken "
 			  "costs the server's CPU too; see the variant that "
@@ -136,7 +177,7 @@ struct cJSON *caveats_of_all(const struct machine *m)
 	add(list, "Differences of times under 0.1 ms and tails under 10 ms are "
 		  "the machine's as much as the server's.");
 	add(list, "A percentile is printed only with 20 messages beyond it.");
-	if (m->worker_cpu < 0)
+	if (m->worker_cpu_count == 0)
 		add(list, "There is one core only: server and load worker "
 			  "share it, and nothing is pinned.");
 	return list;

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "bench/load/descriptors.h"
 #include "servers/base/check.h"
 #include "servers/base/clock.h"
 
@@ -75,13 +76,26 @@ static bool takes_part(const struct cell *c, const struct measurement *m,
 	       until_wants(&c->suite->until, m);
 }
 
+/* Variants with other numbers of load workers do not share connections. */
+static enum err take_workers(struct cell *c, const struct measurement *m)
+{
+	c->rig.workers = (uint32_t)m->values[PARAM_WORKERS];
+	if (!c->rig.team || team_size(c->rig.team) == c->rig.workers)
+		return ERR_OK;
+	rig_stop_worker(&c->rig);
+	c->is_connected = false;
+	return rig_start_worker(&c->rig);
+}
+
 static enum err run_variant(struct cell *c, struct measurement *m, unsigned at)
 {
 	unsigned starts = (unsigned)m->values[PARAM_STARTS];
 	enum err e;
 
 	m->complete = at + 1 >= starts;
-	e = c->method->run(c, m, at);
+	e = take_workers(c, m);
+	if (!e)
+		e = c->method->run(c, m, at);
 	/* What was planned is complete, also when more than that is cut. */
 	if (e && (e != ERR_REFUSED || at < starts))
 		m->complete = false;
@@ -94,6 +108,19 @@ static enum err run_variant(struct cell *c, struct measurement *m, unsigned at)
 	return c->suite->stopped ? ERR_REFUSED : ERR_OK;
 }
 
+/*
+ * A server inherits our limit of descriptors, so it is raised before it starts,
+ * as far as that is allowed. Connecting tells when it was not enough.
+ */
+static void descriptors_for(const struct cell *c)
+{
+	double most = 0;
+
+	for (size_t i = 0; i < c->scenario->variant_count; i++)
+		most = fmax(most, c->measurements[i].values[PARAM_SUBSCRIBERS]);
+	(void)descriptors_raise((uint64_t)most + 2 * DESCRIPTORS_SPARE);
+}
+
 static enum err run_start(struct cell *c, unsigned at)
 {
 	size_t n = c->scenario->variant_count;
@@ -101,6 +128,8 @@ static enum err run_start(struct cell *c, unsigned at)
 
 	c->is_connected = false;
 	c->is_warm = false;
+	c->rig.workers = (uint32_t)c->measurements[0].values[PARAM_WORKERS];
+	descriptors_for(c);
 	e = c->method->start(c);
 	for (size_t i = 0; i < n && !e; i++) {
 		if (takes_part(c, &c->measurements[i], at))

@@ -11,20 +11,30 @@ void machine_init(struct machine *m)
 {
 	cpu_set_t allowed;
 
-	*m = (struct machine){-1, -1, sysconf(_SC_CLK_TCK)};
+	*m = (struct machine){
+		.server_cpu = -1,
+		.ticks = sysconf(_SC_CLK_TCK),
+	};
 	if (m->ticks <= 0)
 		m->ticks = 100;
 	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0 ||
 	    CPU_COUNT(&allowed) < 2)
 		return;
-	for (int i = 0; i < CPU_SETSIZE && m->worker_cpu < 0; i++) {
+	for (int i = 0;
+	     i < CPU_SETSIZE && m->worker_cpu_count < MACHINE_WORKER_CPUS;
+	     i++) {
 		if (!CPU_ISSET((size_t)i, &allowed))
 			continue;
 		if (m->server_cpu < 0)
 			m->server_cpu = i;
 		else
-			m->worker_cpu = i;
+			m->worker_cpus[m->worker_cpu_count++] = i;
 	}
+}
+
+int machine_worker_cpu(const struct machine *m)
+{
+	return m->worker_cpu_count > 0 ? m->worker_cpus[0] : -1;
 }
 
 /* "cpu0 user nice system idle iowait irq softirq steal ..." */

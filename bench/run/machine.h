@@ -16,9 +16,14 @@
 
 #define MACHINE_FOREIGN_MAX 0.10
 
+#define MACHINE_WORKER_CPUS 8
+
 struct machine {
-	int server_cpu, worker_cpu; /* -1: not pinned */
-	long ticks;		    /* of accounting, per second */
+	int server_cpu; /* -1: not pinned */
+	/* The load workers take these in turn; none: not pinned. */
+	int worker_cpus[MACHINE_WORKER_CPUS];
+	uint32_t worker_cpu_count;
+	long ticks; /* of accounting, per second */
 };
 
 struct core_time {
@@ -26,7 +31,10 @@ struct core_time {
 };
 
 /* Life cycle */
-/* Takes the first two cores that we may run on; one is not enough to pin. */
+/*
+ * Of the cores that we may run on, the first is the server's and the others
+ * are the load workers'; one is not enough to pin.
+ */
 void machine_init(struct machine *m);
 
 /* Operations */
@@ -34,6 +42,7 @@ void machine_init(struct machine *m);
 struct core_time machine_core(const struct machine *m, int cpu);
 
 /* Queries */
+int machine_worker_cpu(const struct machine *m); /* the first's; -1 */
 /*
  * Seconds of others on a core between two readings, `own_ns` being the CPU
  * time of the processes that belong there.

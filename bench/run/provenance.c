@@ -98,6 +98,17 @@ static void put_host(cJSON *json)
 	}
 }
 
+/* Load worker i, if there are so many, ran on the core i modulo their number.
+ */
+static void put_worker_cores(cJSON *json, const struct machine *m)
+{
+	cJSON *cores = put_array(json, "worker_cores");
+
+	for (uint32_t i = 0; i < m->worker_cpu_count; i++)
+		CHECK(cJSON_AddItemToArray(
+			cores, cJSON_CreateNumber(m->worker_cpus[i])));
+}
+
 static void put_processor(cJSON *json, const struct machine *m)
 {
 	char line[TEXT], model[256] = "";
@@ -119,7 +130,8 @@ static void put_processor(cJSON *json, const struct machine *m)
 		put_number(json, "memory",
 			   (double)info.totalram * info.mem_unit);
 	put_number(json, "server_core", m->server_cpu);
-	put_number(json, "worker_core", m->worker_cpu);
+	put_number(json, "worker_core", machine_worker_cpu(m));
+	put_worker_cores(json, m);
 	put_file(json, "governor",
 		 "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
 	put_file(json, "clocksource",

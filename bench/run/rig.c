@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/run/rig.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "bench/load/descriptors.h"
 #include "servers/base/check.h"
 #include "servers/base/clock.h"
 
@@ -22,8 +24,7 @@ void rig_init(struct rig *r, const struct machine *m, struct interrupt *i,
 
 void rig_stop(struct rig *r)
 {
-	worker_stop(r->worker);
-	r->worker = NULL;
+	rig_stop_worker(r);
 	rig_stop_link(r);
 	for (int i = 0; i < RIG_SERVERS; i++)
 		rig_stop_server(r, i);
@@ -78,18 +79,26 @@ static enum err happen(struct rig *r)
 	return event.happen(event.arg);
 }
 
-/* Until the worker answered. */
+static enum err fail_worker(struct rig *r)
+{
+	char reason[192];
+
+	team_reason(r->team, reason, sizeof(reason));
+	return fail(r, ERR_CLOSED, -1, "%s", reason);
+}
+
+/* Until the workers answered. */
 static enum err wait_worker(struct rig *r, uint64_t ms)
 {
 	uint64_t deadline = clock_ms(&clock_monotonic) + ms;
 	enum err e;
 
 	for (;;) {
-		e = worker_wait(r->worker, STEP_MS);
+		e = team_wait(r->team, STEP_MS);
 		if (e == ERR_OK)
 			return ERR_OK;
 		if (e != ERR_AGAIN)
-			return fail(r, ERR_CLOSED, -1, "the load worker ended");
+			return fail_worker(r);
 		e = look(r);
 		if (!e)
 			e = happen(r);
@@ -115,15 +124,26 @@ static pid_t beyond_link(const struct rig *r)
 
 enum err rig_start_worker(struct rig *r)
 {
-	enum err e = worker_start_in(beyond_link(r), r->machine->worker_cpu,
-				     &r->worker);
+	struct team_options o = {
+		.workers = r->workers > 0 ? r->workers : 1,
+		.cpus = r->machine->worker_cpus,
+		.cpu_count = r->machine->worker_cpu_count,
+		.network = beyond_link(r),
+	};
+	enum err e = team_start(&o, &r->team);
 
 	if (e) {
-		r->worker = NULL;
+		r->team = NULL;
 		return fail(r, e, -1, "cannot start the load worker: %s",
 			    err_text(e));
 	}
 	return ERR_OK;
+}
+
+void rig_stop_worker(struct rig *r)
+{
+	team_stop(r->team);
+	r->team = NULL;
 }
 
 static enum err wait_line(struct rig *r, struct proc *p, uint64_t ms)
@@ -207,7 +227,7 @@ static enum err start_link(struct rig *r, const char *const *argv,
 	enum err e;
 
 	r->linked = proc_start(&r->link, (char *const *)argv, log_path,
-			       r->machine->worker_cpu) == ERR_OK;
+			       machine_worker_cpu(r->machine)) == ERR_OK;
 	if (!r->linked)
 		return fail(r, ERR_IO, -1, "cannot start pushmark link");
 	e = wait_line(r, &r->link, LINK_READY_MS);
@@ -306,6 +326,23 @@ static void address(const struct rig *r, int server, struct load_target *t)
 	t->port = r->link.port;
 }
 
+/* The server's limit is ours: it inherits it, and keeps some for itself. */
+static enum err check_descriptors(struct rig *r, int server,
+				  const struct load_target *t)
+{
+	uint64_t need = (uint64_t)t->subscribers + 2 * DESCRIPTORS_SPARE;
+	uint64_t may = descriptors_raise(0);
+
+	if (need <= may)
+		return ERR_OK;
+	return fail(r, ERR_LIMIT, -1,
+		    "%s needs %" PRIu64 " descriptors for %u subscribers, and "
+		    "processes may have %" PRIu64
+		    ": raise the limit before (ulimit -Hn %" PRIu64
+		    ", as root), or take fewer subscribers",
+		    r->targets[server]->name, need, t->subscribers, may, need);
+}
+
 static enum err connect(struct rig *r, int server, struct load_target *t,
 			struct load_connected *told)
 {
@@ -313,13 +350,16 @@ static enum err connect(struct rig *r, int server, struct load_target *t,
 	enum err e;
 
 	address(r, server, t);
-	e = worker_begin_connect(r->worker, t);
+	e = check_descriptors(r, server, t);
 	if (e)
-		e = fail(r, e, -1, "the load worker ended");
+		return e;
+	e = team_begin_connect(r->team, t);
+	if (e)
+		e = fail_worker(r);
 	else
 		e = wait_worker(r, ms + GRACE_MS);
 	if (!e) {
-		e = worker_take_connected(r->worker, told);
+		e = team_take_connected(r->team, told);
 		if (e || told->error[0])
 			e = fail(r, e ? e : ERR_IO, server,
 				 "cannot connect %u subscribers to %s: %s",
@@ -347,12 +387,14 @@ enum err rig_connect(struct rig *r, int server, struct load_target *t)
 
 enum err rig_disconnect(struct rig *r, int group)
 {
-	enum err e = worker_begin_disconnect(r->worker, group);
+	enum err e = team_begin_disconnect(r->team, group);
 
-	if (!e)
+	if (e)
+		e = fail_worker(r);
+	else
 		e = wait_worker(r, GRACE_MS);
 	if (!e)
-		e = worker_take_disconnected(r->worker);
+		e = team_take_disconnected(r->team);
 	return e && e != ERR_REFUSED
 		       ? fail(r, e, -1, "cannot disconnect: %s", err_text(e))
 		       : e;
@@ -416,11 +458,13 @@ static enum err run_plan(struct rig *r, const struct load_plan *p,
 	/* A slice with a number of messages ends by itself in a while. */
 	if (p->messages)
 		ms += 60000;
-	e = worker_begin_run(r->worker, p);
-	if (!e)
+	e = team_begin_run(r->team, p);
+	if (e)
+		e = fail_worker(r);
+	else
 		e = wait_worker(r, ms);
 	if (!e)
-		e = worker_take_result(r->worker, out);
+		e = team_take_result(r->team, out);
 	return e && e != ERR_REFUSED && !r->failure[0]
 		       ? fail(r, e, -1, "the load worker failed: %s",
 			      err_text(e))

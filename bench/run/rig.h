@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one measurement stands on: one or two running servers and a load
- * worker. Every wait of it looks at the servers, the worker and Ctrl-C, so
+ * What one measurement stands on: one or two running servers and the load
+ * workers. Every wait of it looks at the servers, the workers and Ctrl-C, so
  * that none of them can hang or spoil the suite unnoticed.
  */
 #ifndef BENCH_RUN_RIG_H
@@ -12,7 +12,7 @@
 
 #include "bench/load/load.h"
 #include "bench/load/sample.h"
-#include "bench/load/worker.h"
+#include "bench/load/team.h"
 #include "bench/run/home.h"
 #include "bench/run/interrupt.h"
 #include "bench/run/machine.h"
@@ -33,7 +33,8 @@ struct rig_event {
 struct rig {
 	const struct machine *machine; /* borrowed */
 	struct interrupt *interrupt;   /* borrowed */
-	struct worker *worker;
+	uint32_t workers;	       /* to start; 0: 1 */
+	struct team *team;
 	struct proc procs[RIG_SERVERS];
 	const struct target *targets[RIG_SERVERS]; /* borrowed */
 	/* What lies between worker and servers, while it runs. */
@@ -72,7 +73,9 @@ void rig_init(struct rig *r, const struct machine *m, struct interrupt *i,
 void rig_stop(struct rig *r);
 
 /* Operations */
+/* As many as `workers` says; rig_stop_worker() also drops all connections. */
 MUST_USE enum err rig_start_worker(struct rig *r);
+void rig_stop_worker(struct rig *r); /* legal when none runs */
 /*
  * Starts server `index` (its log is appended to) and waits until it is ready.
  * `more` are arguments beside the target's own, NULL-terminated, or NULL.

@@ -20,7 +20,8 @@
 
 /* Name, default, least and greatest value of every parameter there is. */
 #define PARAM_LIST(X)                                                          \
-	X(SUBSCRIBERS, subscribers, 1000, 0, 18000)                            \
+	X(SUBSCRIBERS, subscribers, 1000, 0, 152000)                           \
+	X(WORKERS, workers, 1, 1, 8)                                           \
 	X(ROOMS, rooms, 1, 1, 9000)                                            \
 	X(MEMBERS, members, 0, 0, 9000)                                        \
 	X(PAYLOAD, payload, 128, 69, 1 << 20)                                  \
@@ -46,7 +47,7 @@
 	X(RESUME, resume, 1, 0, 1)                                             \
 	X(RESTART, restart, 0, 0, 1)                                           \
 	X(PENDING, pending, 64, 1, 10000)                                      \
-	X(MOST, most, 9000, 1, 18000)                                          \
+	X(MOST, most, 9000, 1, 152000)                                         \
 	X(BOUND_MS, bound_ms, 100, 0.1, 60000)                                 \
 	X(PERCENTILE, percentile, 99, 1, 99.99)
 
