@@ -3,11 +3,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/perf_event.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "servers/base/check.h"
@@ -45,6 +49,45 @@ static unsigned long long read_number(const char *path)
 	return strtoull(line, NULL, 10);
 }
 
+/*
+ * Mounts tracefs where nobody else sees it, and returns the number there, or 0
+ * with errno. For a process of its own.
+ */
+static unsigned long long read_mounted(void)
+{
+	static const char at[] = "/sys/kernel/tracing";
+
+	if (unshare(CLONE_NEWNS) != 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("tracefs", at, "tracefs", MS_RDONLY, NULL) != 0)
+		return 0;
+	return read_number("/sys/kernel/tracing/" EVENT);
+}
+
+/* The same by a child, which goes and takes the mount with it. */
+static unsigned long long ask_child(void)
+{
+	unsigned long long number = 0;
+	int ends[2];
+	pid_t child;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return 0;
+	child = fork();
+	if (child == 0) {
+		number = read_mounted();
+		_exit(write(ends[1], &number, sizeof(number)) < 0);
+	}
+	(void)close(ends[1]);
+	if (child > 0) {
+		if (read(ends[0], &number, sizeof(number)) != sizeof(number))
+			number = 0;
+		(void)waitpid(child, NULL, 0);
+	}
+	(void)close(ends[0]);
+	return number;
+}
+
 /* Where the tracepoint's number is, depends on the system's mounts. */
 static enum err find_event(struct syscalls *s, unsigned long long *out)
 {
@@ -61,6 +104,9 @@ static enum err find_event(struct syscalls *s, unsigned long long *out)
 		if (errno != ENOENT)
 			error = errno;
 	}
+	*out = error == ENOENT ? ask_child() : 0;
+	if (*out != 0)
+		return ERR_OK;
 	return refuse(s, from_errno(error),
 		      "the tracepoint raw_syscalls:sys_enter", error);
 }

@@ -2,9 +2,10 @@
 /*
  * Counts the system calls of a server under test by the kernel's own
  * tracepoint raw_syscalls:sys_enter, one perf counter per thread, without
- * stopping or slowing it noticeably (about 0.1 us a call). Where the kernel
- * does not permit that, the counter is unavailable and says why; nothing
- * else changes.
+ * stopping or slowing it noticeably (about 0.1 us a call). Where tracefs is
+ * not mounted, root finds the tracepoint by a mount that only a child sees.
+ * Where the kernel does not permit that, the counter is unavailable and says
+ *why; nothing else changes.
  *
  * Counting costs a little: use it in slices that are not timed.
  *

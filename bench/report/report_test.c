@@ -42,6 +42,8 @@ static const char run_text[] =
 	"\"memory\", \"target\": \"ws\", \"parameters\": {\"starts\": 1},"
 	"\"memory\": {\"value\": 464, \"low\": 460, \"high\": 468},"
 	"\"memory_points\": [{\"before\": 769000, \"after\": 1233000}],"
+	"\"observations\": [{\"name\": \"heap\", \"value\": 450},"
+	" {\"name\": \"kernel\", \"value\": 3333}],"
 	"\"caveats\": []}]}";
 
 static const char expected_print[] =
@@ -57,9 +59,10 @@ static const char expected_print[] =
 	"               -  -                      -      -  failed\n"
 	"\nidle, memory\n"
 	"  idle; servers started 1 time\n\n"
-	"  target  memory/connection  [95 %]           before  with all  "
-	"state  notes\n"
-	"  ws                  464 B  [460 B, 468 B]  751 KiB  1.18 MiB\n";
+	"  target  memory/connection  [95 %]           heap    kernel  "
+	" before  with all  state  notes\n"
+	"  ws                  464 B  [460 B, 468 B]  450 B  3.25 KiB  "
+	"751 KiB  1.18 MiB\n";
 
 static cJSON *run(void)
 {

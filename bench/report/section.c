@@ -172,11 +172,24 @@ static void pairs_row(struct table *t, const cJSON *m, struct view_caveats *c)
 	cells_notes(t, m, c);
 }
 
+static const cJSON *observation_of(const cJSON *m, const char *name)
+{
+	const cJSON *list = view_get(m, "observations");
+
+	for (const cJSON *o = list ? list->child : NULL; o; o = o->next) {
+		if (strcmp(view_text(o, "name"), name) == 0)
+			return o;
+	}
+	return NULL;
+}
+
 static void memory_columns(struct table *t)
 {
 	table_column(t, "target", TABLE_LEFT);
 	table_column(t, "memory/connection", TABLE_RIGHT);
 	table_column(t, "[95 %]", TABLE_LEFT);
+	table_column(t, "heap", TABLE_RIGHT);
+	table_column(t, "kernel", TABLE_RIGHT);
 	table_column(t, "before", TABLE_RIGHT);
 	table_column(t, "with all", TABLE_RIGHT);
 	table_column(t, "state", TABLE_LEFT);
@@ -190,6 +203,8 @@ static void memory_row(struct table *t, const cJSON *m, struct view_caveats *c)
 	point = point ? point->child : NULL;
 	table_cell(t, view_text(m, "target"));
 	cells_memory(t, view_figure(m, "memory"));
+	cells_bytes(t, view_number(observation_of(m, "heap"), "value"));
+	cells_bytes(t, view_number(observation_of(m, "kernel"), "value"));
 	cells_bytes(t, view_number(point, "before"));
 	cells_bytes(t, view_number(point, "after"));
 	table_cell(t, view_get(m, "failure") ? "failed" : "");
@@ -217,17 +232,6 @@ static void client_row(struct table *t, const cJSON *m, struct view_caveats *c)
 }
 
 /* What a method observed has its columns from what the rows hold. */
-
-static const cJSON *observation_of(const cJSON *m, const char *name)
-{
-	const cJSON *list = view_get(m, "observations");
-
-	for (const cJSON *o = list ? list->child : NULL; o; o = o->next) {
-		if (strcmp(view_text(o, "name"), name) == 0)
-			return o;
-	}
-	return NULL;
-}
 
 /* The names in the order in which they come, over all rows. */
 static size_t observed_names(const struct section *s,

@@ -154,8 +154,10 @@ struct cJSON *caveats_of(const struct measurement *m)
 		add(list,
 		    "RssAnon with the connections open, less that after "
 		    "%d warm-up connections were made and closed; mean "
-		    "over starts of the server. The kernel's socket "
-		    "memory is not in it.",
+		    "over starts of the server. Of it, heap is the "
+		    "allocator's. The kernel's is besides: half of what "
+		    "socket slabs and TCP buffers of the host grew by, "
+		    "since both ends are here; other programs move it.",
 		    50);
 	if (!m->complete && !m->failure[0] &&
 	    !(m->check.done && !m->check.valid))

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "bench/load/descriptors.h"
+#include "bench/load/memory.h"
 #include "servers/base/check.h"
 #include "servers/base/clock.h"
 
@@ -413,6 +414,14 @@ enum err rig_sample(struct rig *r, int server, struct sample *out)
 	return e ? e
 		 : fail(r, ERR_IO, server, "cannot read the costs of %s",
 			r->targets[server]->name);
+}
+
+enum err rig_heap(struct rig *r, int server, uint64_t *out)
+{
+	pid_t pids[PROC_CHILDREN];
+	size_t n = proc_pids(&r->procs[server], pids, PROC_CHILDREN);
+
+	return memory_heap(pids, n, out);
 }
 
 enum err rig_pause(struct rig *r, uint64_t ms)

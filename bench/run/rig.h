@@ -116,6 +116,8 @@ MUST_USE enum err rig_run_through(struct rig *r, struct load_plan *p,
 				  struct load_result *out);
 MUST_USE enum err rig_pause(struct rig *r, uint64_t ms);
 MUST_USE enum err rig_sample(struct rig *r, int server, struct sample *out);
+/* Of the server's memory, what its allocator has; see load/memory.h. */
+MUST_USE enum err rig_heap(struct rig *r, int server, uint64_t *out);
 
 void rig_slice_init(struct rig_slice *s);
 void rig_slice_release(struct rig_slice *s);
