@@ -128,6 +128,12 @@ struct client_events {
 
 struct client_counts {
 	uint64_t bytes_in, bytes_out; /* as read and written on its sockets */
+	/*
+	 * Of those, what HTTP adds: heads, and what frames chunks. All of what
+	 * comes in is only counted while env->split is set.
+	 */
+	uint64_t http_in, http_out;
+	uint64_t body_in; /* bytes of HTTP's bodies, where they are parsed */
 	uint64_t messages;
 };
 

@@ -52,7 +52,19 @@ struct client_env {
 	 */
 	bool stamps;
 	uint64_t stamp_ns;
+	/* Set by who measures: every answer is parsed, to know HTTP's share. */
+	bool split;
 };
+
+/*
+ * Around feeding an HTTP parser: notes that of `used` bytes those are HTTP's
+ * that were no body, when `body_before` was counts.body_in.
+ */
+static inline void client_count_http(struct client *c, size_t used,
+				     uint64_t body_before)
+{
+	c->counts.http_in += used - (c->counts.body_in - body_before);
+}
 
 /* Life of a client */
 void client_enter(struct client *c);

@@ -72,6 +72,7 @@ static void on_body(void *arg, struct slice bytes)
 {
 	struct keepalive *k = arg;
 
+	k->client->counts.body_in += bytes.n;
 	if (k->piece.n == 0) {
 		k->piece = bytes;
 		return;
@@ -132,6 +133,7 @@ static bool hand_out(struct keepalive *k)
 static bool take(struct keepalive *k, struct slice bytes)
 {
 	while (bytes.n > 0) {
+		uint64_t body = k->client->counts.body_in;
 		size_t used;
 		enum err e = http1_parser_feed(&k->parser, bytes, &handler, k,
 					       &used);
@@ -142,6 +144,7 @@ static bool take(struct keepalive *k, struct slice bytes)
 			lose(k, ERR_PROTO, "the server does not speak HTTP");
 			return false;
 		}
+		client_count_http(k->client, used, body);
 		bytes = slice_after(bytes, used);
 		if (k->done && !hand_out(k))
 			return false;
@@ -154,7 +157,7 @@ static bool take(struct keepalive *k, struct slice bytes)
 static bool take_whole(struct keepalive *k, struct slice bytes)
 {
 	if (k->in_answer || k->parser.head.len > 0 || k->in_flight != 1 ||
-	    !k->ops->on_chunk)
+	    !k->ops->on_chunk || k->client->env->split)
 		return false;
 	/* The callback may send the next request already. */
 	k->in_flight = 0;
@@ -275,6 +278,7 @@ enum err keepalive_add(struct keepalive *k, struct slice head,
 		e = buf_add_slice(&k->out, body);
 	if (e)
 		return e;
+	k->client->counts.http_out += head.n;
 	k->in_flight++;
 	timer_cancel(&k->idle);
 	return ERR_OK;

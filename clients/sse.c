@@ -189,6 +189,7 @@ static void on_body(void *arg, struct slice bytes)
 {
 	struct sse_client *s = arg;
 
+	s->base.counts.body_in += bytes.n;
 	if (!s->base.closed && !sse_handshake_moves(s))
 		(void)take_events(s, bytes);
 }
@@ -207,6 +208,7 @@ static void take_http(struct sse_client *s, struct slice bytes)
 	static const struct http1_handler handler = {on_head, on_body, on_end};
 
 	while (bytes.n > 0 && !s->base.closed && !sse_handshake_moves(s)) {
+		uint64_t body = s->base.counts.body_in;
 		size_t used;
 		enum err e =
 			http1_parser_feed(s->http, bytes, &handler, s, &used);
@@ -215,6 +217,7 @@ static void take_http(struct sse_client *s, struct slice bytes)
 			client_fail(&s->base, e, "the answer is not HTTP");
 			return;
 		}
+		client_count_http(&s->base, used, body);
 		bytes = slice_after(bytes, used);
 	}
 	/* Without framing all bytes to come are the stream's. */

@@ -9,6 +9,7 @@
 
 #include "bench/load/drive_internal.h"
 #include "bench/load/payload.h"
+#include "clients/env.h"
 #include "servers/base/check.h"
 
 #define DEFAULT_DRAIN_NS ((uint64_t)5 * 1000000000)
@@ -195,6 +196,9 @@ static void take_stock(struct drive *d)
 	hist_clear(&d->group->away);
 	if (d->plan->stamps)
 		stamps_start(&d->stamps, d->group->env->clients);
+	d->group->env->clients->split = d->plan->split;
+	if (d->plan->split)
+		sockets_segments(&d->segments);
 	d->group->listener = &d->listener;
 }
 
@@ -234,6 +238,21 @@ static void begin(struct drive *d, uint64_t start)
 		send_first(d);
 }
 
+static void take_split(struct drive *d, const struct group_bytes *bytes)
+{
+	struct load_result *r = d->result;
+	struct socket_segments now;
+
+	d->group->env->clients->split = false;
+	if (!d->plan->split)
+		return;
+	sockets_segments(&now);
+	r->segments_in = now.in - d->segments.in;
+	r->segments_out = now.out - d->segments.out;
+	r->http_in = bytes->http_in - d->bytes.http_in;
+	r->http_out = bytes->http_out - d->bytes.http_out;
+}
+
 static void measure(struct drive *d)
 {
 	struct load_result *r = d->result;
@@ -253,6 +272,7 @@ static void measure(struct drive *d)
 	r->bytes_out = bytes.out - d->bytes.out;
 	r->publisher_bytes_in = bytes.publisher_in - d->bytes.publisher_in;
 	r->publisher_bytes_out = bytes.publisher_out - d->bytes.publisher_out;
+	take_split(d, &bytes);
 	r->cpu_ns = usage.cpu_ns - d->usage.cpu_ns;
 	r->user_ns = usage.user_ns - d->usage.user_ns;
 	r->system_ns = usage.system_ns - d->usage.system_ns;

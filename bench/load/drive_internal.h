@@ -15,6 +15,7 @@
 #include "bench/load/load.h"
 #include "bench/load/pace.h"
 #include "bench/load/receipts.h"
+#include "bench/load/sockets.h"
 #include "bench/load/stamps.h"
 #include "bench/load/trail.h"
 #include "bench/load/usage.h"
@@ -64,6 +65,7 @@ struct drive {
 	uint64_t burst_end; /* closed: completed when all have the burst */
 	uint64_t heard;	    /* messages, answers, sends */
 	uint64_t idle_ns;   /* spinning without hearing anything */
+	struct socket_segments segments;
 	struct group_bytes bytes;      /* at the start */
 	uint64_t lost, reopened, gaps; /* of the group, at the start */
 	struct usage usage;	       /* at the start */

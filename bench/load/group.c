@@ -496,6 +496,8 @@ void group_count_bytes(const struct group *g, struct group_bytes *out)
 		.out = p->bytes_out,
 		.publisher_in = p->bytes_in,
 		.publisher_out = p->bytes_out,
+		.http_in = p->http_in,
+		.http_out = p->http_out,
 	};
 	for (uint32_t i = 0; i < g->started; i++) {
 		const struct client *c = g->members[i].client;
@@ -504,6 +506,8 @@ void group_count_bytes(const struct group *g, struct group_bytes *out)
 			continue;
 		out->in += c->counts.bytes_in;
 		out->out += c->counts.bytes_out;
+		out->http_in += c->counts.http_in;
+		out->http_out += c->counts.http_out;
 		if (i == 0)
 			out->reference_in = c->counts.bytes_in;
 	}

@@ -83,7 +83,8 @@ struct group {
 struct group_bytes {
 	uint64_t in, out; /* of all connections */
 	uint64_t publisher_in, publisher_out;
-	uint64_t reference_in; /* of member 0 */
+	uint64_t http_in, http_out; /* of `in` and `out`, HTTP's own */
+	uint64_t reference_in;	    /* of member 0 */
 };
 
 /* Life cycle */

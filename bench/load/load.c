@@ -161,6 +161,7 @@ static const struct field plan_fields[] = {
 	FIELD_U64("drain_ns", struct load_plan, drain_ns),
 	FIELD_BOOL("spin", struct load_plan, spin),
 	FIELD_BOOL("stamps", struct load_plan, stamps),
+	FIELD_BOOL("split", struct load_plan, split),
 	FIELD_U32("frozen", struct load_plan, frozen),
 	FIELD_END,
 };
@@ -178,6 +179,10 @@ static const struct field result_fields[] = {
 	FIELD_U64("publisher_bytes_in", struct load_result, publisher_bytes_in),
 	FIELD_U64("publisher_bytes_out", struct load_result,
 		  publisher_bytes_out),
+	FIELD_U64("http_in", struct load_result, http_in),
+	FIELD_U64("http_out", struct load_result, http_out),
+	FIELD_U64("segments_in", struct load_result, segments_in),
+	FIELD_U64("segments_out", struct load_result, segments_out),
 	FIELD_U64("cpu_ns", struct load_result, cpu_ns),
 	FIELD_U64("user_ns", struct load_result, user_ns),
 	FIELD_U64("system_ns", struct load_result, system_ns),

@@ -107,6 +107,7 @@ struct load_plan {
 				 0: 5 s */
 	bool spin;	      /* poll without sleeping, instead of blocking */
 	bool stamps;	      /* `kernel` and `client_lag` of the result */
+	bool split;	      /* `http_*` and `segments_*` of the result */
 	/*
 	 * So many subscribers more, connected before the slice and closed
 	 * behind it, that never read. For dialects as in `raw`.
@@ -123,7 +124,9 @@ struct load_result {
 	uint64_t deliveries;	      /* receipts, without duplicates */
 	uint64_t bytes_in, bytes_out; /* subscribers and publisher */
 	uint64_t publisher_bytes_in, publisher_bytes_out; /* of those */
-	uint64_t cpu_ns, user_ns, system_ns;		  /* the worker's own */
+	uint64_t http_in, http_out; /* of all: HTTP's heads and framing */
+	uint64_t segments_in, segments_out;  /* of TCP, also without data */
+	uint64_t cpu_ns, user_ns, system_ns; /* the worker's own */
 	uint64_t switches_voluntary, switches_involuntary;
 	double busy; /* share of the wall time not waiting (spin: not idling) */
 	uint32_t closed;      /* connections that ended on their own */

@@ -142,6 +142,10 @@ static void add_part(struct load_result *into, const struct load_result *p)
 	into->bytes_out += p->bytes_out;
 	into->publisher_bytes_in += p->publisher_bytes_in;
 	into->publisher_bytes_out += p->publisher_bytes_out;
+	into->http_in += p->http_in;
+	into->http_out += p->http_out;
+	into->segments_in += p->segments_in;
+	into->segments_out += p->segments_out;
 	into->cpu_ns += p->cpu_ns;
 	into->user_ns += p->user_ns;
 	into->system_ns += p->system_ns;

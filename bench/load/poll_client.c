@@ -63,6 +63,7 @@ static void send_request(struct poll_client *p)
 	struct client *c = &p->base;
 	enum err e = build_request(p);
 
+	c->counts.http_out += p->request.len;
 	if (!e)
 		e = client_write(c, &p->conn, &p->request);
 	if (e)
@@ -102,6 +103,7 @@ static void on_body(void *arg, struct slice bytes)
 {
 	struct poll_client *p = arg;
 
+	p->base.counts.body_in += bytes.n;
 	if (buf_add_slice(&p->body, bytes) != ERR_OK)
 		client_fail(&p->base, ERR_LIMIT, "an answer is too long");
 }
@@ -161,7 +163,7 @@ static bool take_whole(struct poll_client *p, struct slice bytes)
 {
 	struct memo *memo = &p->base.env->memo;
 
-	if (p->status != 0 || p->http.head.len > 0 ||
+	if (p->status != 0 || p->http.head.len > 0 || p->base.env->split ||
 	    memo_deliver(memo, &p->base, bytes, decode) == MEMO_REFUSED)
 		return false;
 	keep(&p->etag, memo->messages[0].offset);
@@ -178,6 +180,7 @@ static bool take(struct poll_client *p, struct slice bytes)
 		return !p->base.closed;
 	p->over = false;
 	while (bytes.n > 0 && !p->over && !p->base.closed) {
+		uint64_t body = p->base.counts.body_in;
 		size_t used;
 
 		if (http1_parser_feed(&p->http, bytes, &handler, p, &used) !=
@@ -186,6 +189,7 @@ static bool take(struct poll_client *p, struct slice bytes)
 				    "the answer is not HTTP");
 			return false;
 		}
+		client_count_http(&p->base, used, body);
 		bytes = slice_after(bytes, used);
 	}
 	if (bytes.n > 0 && !p->base.closed)

@@ -5,7 +5,7 @@
  * stopping or slowing it noticeably (about 0.1 us a call). Where tracefs is
  * not mounted, root finds the tracepoint by a mount that only a child sees.
  * Where the kernel does not permit that, the counter is unavailable and says
- *why; nothing else changes.
+ * why; nothing else changes.
  *
  * Counting costs a little: use it in slices that are not timed.
  *

@@ -8,6 +8,7 @@
 
 #include "bench/report/cells.h"
 #include "bench/report/format.h"
+#include "servers/base/check.h"
 
 static bool belongs(const cJSON *m, const struct section *s)
 {
@@ -320,6 +321,60 @@ void section_table(const struct section *s, struct view_caveats *caveats,
 	else
 		known_table(s, &t, caveats);
 	table_print(&t, out, how);
+	table_release(&t);
+}
+
+/* Costs beside CPU */
+
+static double wire_sum(const cJSON *wire, const char *part)
+{
+	return view_number(view_get(wire, "to_client"), part) +
+	       view_number(view_get(wire, "to_server"), part);
+}
+
+static double wire_total(const cJSON *wire)
+{
+	return wire_sum(wire, "payload") + wire_sum(wire, "framing") +
+	       wire_sum(wire, "http") + wire_sum(wire, "tls") +
+	       wire_sum(wire, "tcp_ip");
+}
+
+static void costs_row(struct table *t, const cJSON *m)
+{
+	static const char *const parts[] = {"payload", "framing", "http",
+					    "tcp_ip"};
+	const cJSON *wire = view_get(m, "check.wire");
+
+	table_cell(t, view_text(m, "target"));
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		cells_count(t, wire_sum(wire, parts[i]), false);
+	cells_count(t, wire_total(wire), false);
+	cells_count(t, wire_total(view_get(wire, "model")), false);
+	cells_calls(t, view_number(m, "sides.target.server_switches"));
+}
+
+void section_costs(const struct section *s, FILE *out, enum table_output how)
+{
+	static const char *const heads[] = {"payload", "framing", "HTTP",
+					    "TCP/IP",  "all",	  "least",
+					    "switches"};
+	bool any = false;
+	struct table t;
+
+	table_init(&t);
+	table_column(&t, "bytes per delivery", TABLE_LEFT);
+	for (size_t i = 0; i < ARRAY_SIZE(heads); i++)
+		table_column(&t, heads[i], TABLE_RIGHT);
+	for (size_t i = 0; i < s->count; i++) {
+		if (!view_get(s->rows[i], "check.wire"))
+			continue;
+		any = true;
+		costs_row(&t, s->rows[i]);
+	}
+	if (any) {
+		(void)fputc('\n', out);
+		table_print(&t, out, how);
+	}
 	table_release(&t);
 }
 

@@ -106,6 +106,36 @@ void measurement_release(struct measurement *m)
 
 /* Taking in */
 
+/* Messages that leave together, as the model understands it. */
+static uint32_t together_of(const struct measurement *m)
+{
+	double n = m->variant->kind == LOAD_CLOSED ? m->values[PARAM_WINDOW]
+		   : m->variant->kind == LOAD_OPEN ? m->values[PARAM_BURST]
+						   : 1;
+
+	return n >= 1 ? (uint32_t)n : 1;
+}
+
+static void check_wire(struct measurement *m, const struct load_result *r,
+		       double units)
+{
+	struct check *c = &m->check;
+	struct wire_case w = {
+		.dialect = m->target->dialect,
+		.payload = (uint32_t)m->values[PARAM_PAYLOAD],
+		.together = together_of(m),
+		.room = "load-1",
+		.position = r->messages,
+	};
+
+	c->split = units > 0 && r->segments_in > 0;
+	if (!c->split)
+		return;
+	wire_measured(r, w.payload, units, &c->to_client, &c->to_server);
+	c->modelled = m->variant->kind != LOAD_RTT &&
+		      wire_model(&w, &c->model_to_client, &c->model_to_server);
+}
+
 void measurement_check(struct measurement *m, const struct rig_slice *s,
 		       const char *uncounted, uint64_t calls)
 {
@@ -120,6 +150,7 @@ void measurement_check(struct measurement *m, const struct rig_slice *s,
 	c->digest = s->result.ledger.digest;
 	c->counted = !uncounted && units > 0;
 	c->syscalls = units > 0 ? (double)calls / units : 0;
+	check_wire(m, &s->result, units);
 	(void)snprintf(c->uncounted, sizeof(c->uncounted), "%s",
 		       uncounted ? uncounted : "");
 }

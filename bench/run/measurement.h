@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/load/wire.h"
 #include "bench/run/observations.h"
 #include "bench/run/rig.h"
 #include "bench/run/scenario.h"
@@ -62,6 +63,10 @@ struct check {
 	bool counted;	     /* the system calls could be counted */
 	double syscalls;     /* per unit */
 	char uncounted[128]; /* why not */
+	/* Of what went over the wire, and what the protocol needs at least. */
+	bool split, modelled;
+	struct wire_bytes to_client, to_server;
+	struct wire_bytes model_to_client, model_to_server;
 };
 
 /* One start of a server with idle connections. */

@@ -128,6 +128,34 @@ static cJSON *tally_to_json(const struct tally *t)
 	return json;
 }
 
+static void put_bytes(cJSON *object, const char *key,
+		      const struct wire_bytes *b)
+{
+	cJSON *json = put_object(object, key);
+
+	put_number(json, "payload", b->payload);
+	put_number(json, "framing", b->framing);
+	put_number(json, "http", b->http);
+	put_number(json, "tls", 0);
+	put_number(json, "tcp_ip", b->tcp_ip);
+}
+
+static void put_wire(cJSON *object, const struct check *c)
+{
+	cJSON *json, *model;
+
+	if (!c->split)
+		return;
+	json = put_object(object, "wire");
+	put_bytes(json, "to_client", &c->to_client);
+	put_bytes(json, "to_server", &c->to_server);
+	if (!c->modelled)
+		return;
+	model = put_object(json, "model");
+	put_bytes(model, "to_client", &c->model_to_client);
+	put_bytes(model, "to_server", &c->model_to_server);
+}
+
 static void put_check(cJSON *object, const struct check *c)
 {
 	cJSON *json;
@@ -145,6 +173,7 @@ static void put_check(cJSON *object, const struct check *c)
 	else
 		put_null(json, "syscalls");
 	put_text(json, "uncounted", c->uncounted);
+	put_wire(json, c);
 }
 
 static void put_values(cJSON *object, const struct measurement *m)

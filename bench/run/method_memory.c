@@ -101,8 +101,10 @@ static enum err memory_run(struct cell *c, struct measurement *m,
 	if (!e)
 		e = take_reading(c, settle, &r[0]);
 	for (int i = 1; i <= STEPS && !e; i++) {
-		e = connect_idle(
-			c, i, (uint32_t)(connections[i] - connections[i - 1]));
+		uint32_t more = (uint32_t)(connections[i] - connections[i - 1]);
+
+		if (more > 0)
+			e = connect_idle(c, i, more);
 		if (!e)
 			e = take_reading(c, settle, &r[i]);
 	}

@@ -121,6 +121,7 @@ enum err probe_check(struct cell *c, struct measurement *m)
 	if (m->check.done)
 		return ERR_OK;
 	plan.messages = (uint64_t)m->values[PARAM_CHECK_MESSAGES];
+	plan.split = true;
 	opened = syscalls_open(&calls, pids, n);
 	before = opened ? 0 : syscalls_read(&calls);
 	e = probe_slice(c, plan, SIDE_TARGET, &slice);
