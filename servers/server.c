@@ -261,6 +261,7 @@ static enum err start_http(struct server *s, const struct server_options *o)
 		.head_timeout_ms = (uint64_t)o->head_timeout,
 		.body_timeout_ms = (uint64_t)o->body_timeout,
 		.idle_timeout_ms = (uint64_t)o->idle_timeout,
+		.gone_timeout_ms = http_defaults.gone_timeout_ms,
 		.origins = s->origin_list ? s->origins : NULL,
 	};
 

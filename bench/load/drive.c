@@ -247,8 +247,12 @@ static void take_split(struct drive *d, const struct group_bytes *bytes)
 	if (!d->plan->split)
 		return;
 	sockets_segments(&now);
-	r->segments_in = now.in - d->segments.in;
-	r->segments_out = now.out - d->segments.out;
+	/* A connection that closed took its count with it: then none is known.
+	 */
+	if (now.in >= d->segments.in && now.out >= d->segments.out) {
+		r->segments_in = now.in - d->segments.in;
+		r->segments_out = now.out - d->segments.out;
+	}
 	r->http_in = bytes->http_in - d->bytes.http_in;
 	r->http_out = bytes->http_out - d->bytes.http_out;
 }

@@ -182,21 +182,28 @@ static void print_published(const cJSON *run, FILE *out, enum table_output how)
 }
 
 /* Sources and reasons, each once. */
+static bool was_given(const cJSON *list, const cJSON *p)
+{
+	for (const cJSON *q = list->child; q != p; q = q->next) {
+		if (strcmp(view_text(q, "why"), view_text(p, "why")) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void print_reasons(const cJSON *run, FILE *out, bool markdown)
 {
 	const cJSON *list = view_get(run, "published");
-	const char *previous = "";
 
 	(void)fputc('\n', out);
 	for (const cJSON *p = list->child; p; p = p->next) {
 		char text[2048];
 
-		if (strcmp(view_text(p, "why"), previous) == 0)
+		if (was_given(list, p))
 			continue;
-		previous = view_text(p, "why");
 		(void)snprintf(text, sizeof(text), "%s: %s. %s",
 			       view_text(p, "scenario"), view_text(p, "source"),
-			       previous);
+			       view_text(p, "why"));
 		if (markdown)
 			(void)fprintf(out, "- %s\n", text);
 		else {

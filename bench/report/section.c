@@ -326,17 +326,13 @@ void section_table(const struct section *s, struct view_caveats *caveats,
 
 /* Costs beside CPU */
 
-static double wire_sum(const cJSON *wire, const char *part)
-{
-	return view_number(view_get(wire, "to_client"), part) +
-	       view_number(view_get(wire, "to_server"), part);
-}
-
 static double wire_total(const cJSON *wire)
 {
-	return wire_sum(wire, "payload") + wire_sum(wire, "framing") +
-	       wire_sum(wire, "http") + wire_sum(wire, "tls") +
-	       wire_sum(wire, "tcp_ip");
+	const cJSON *both = view_get(wire, "both");
+
+	return view_number(both, "payload") + view_number(both, "framing") +
+	       view_number(both, "http") + view_number(both, "tls") +
+	       view_number(both, "tcp_ip");
 }
 
 static void costs_row(struct table *t, const cJSON *m)
@@ -347,7 +343,8 @@ static void costs_row(struct table *t, const cJSON *m)
 
 	table_cell(t, view_text(m, "target"));
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		cells_count(t, wire_sum(wire, parts[i]), false);
+		cells_count(t, view_number(view_get(wire, "both"), parts[i]),
+			    false);
 	cells_count(t, wire_total(wire), false);
 	cells_count(t, wire_total(view_get(wire, "model")), false);
 	cells_calls(t, view_number(m, "sides.target.server_switches"));

@@ -112,6 +112,8 @@ static cJSON *tally_to_json(const struct tally *t)
 		   (double)(t->cost.switches_voluntary +
 			    t->cost.switches_involuntary) /
 			   units);
+	put_number(json, "server_switches_voluntary",
+		   (double)t->cost.switches_voluntary / units);
 	put_number(json, "server_rss_anon", (double)t->rss_anon);
 	put_number(json, "worker_cpu_ns", (double)t->worker_cpu_ns / units);
 	put_number(json, "worker_busy",
@@ -140,6 +142,21 @@ static void put_bytes(cJSON *object, const char *key,
 	put_number(json, "tcp_ip", b->tcp_ip);
 }
 
+static void put_directions(cJSON *object, const struct wire_bytes *to_client,
+			   const struct wire_bytes *to_server)
+{
+	struct wire_bytes both = {
+		.payload = to_client->payload + to_server->payload,
+		.framing = to_client->framing + to_server->framing,
+		.http = to_client->http + to_server->http,
+		.tcp_ip = to_client->tcp_ip + to_server->tcp_ip,
+	};
+
+	put_bytes(object, "to_client", to_client);
+	put_bytes(object, "to_server", to_server);
+	put_bytes(object, "both", &both);
+}
+
 static void put_wire(cJSON *object, const struct check *c)
 {
 	cJSON *json, *model;
@@ -147,13 +164,11 @@ static void put_wire(cJSON *object, const struct check *c)
 	if (!c->split)
 		return;
 	json = put_object(object, "wire");
-	put_bytes(json, "to_client", &c->to_client);
-	put_bytes(json, "to_server", &c->to_server);
+	put_directions(json, &c->to_client, &c->to_server);
 	if (!c->modelled)
 		return;
 	model = put_object(json, "model");
-	put_bytes(model, "to_client", &c->model_to_client);
-	put_bytes(model, "to_server", &c->model_to_server);
+	put_directions(model, &c->model_to_client, &c->model_to_server);
 }
 
 static void put_check(cJSON *object, const struct check *c)

@@ -23,7 +23,9 @@ static uint64_t deadline_bound(const struct http_request *r)
 	case PHASE_LEAVING:
 		return o->body_timeout_ms;
 	case PHASE_IDLE:
-		return o->idle_timeout_ms;
+		return r->hurried && o->gone_timeout_ms < o->idle_timeout_ms
+			       ? o->gone_timeout_ms
+			       : o->idle_timeout_ms;
 	default:
 		return 0;
 	}
@@ -35,6 +37,7 @@ void peer_enter(struct http_request *r, enum request_phase phase)
 	uint64_t within;
 
 	r->phase = (uint8_t)phase;
+	r->hurried = false;
 	r->since_ms = loop_now_ms(r->http->loop);
 	within = deadline_bound(r);
 	if (within == 0)
@@ -42,6 +45,13 @@ void peer_enter(struct http_request *r, enum request_phase phase)
 	if (!timer_armed(&r->timer) ||
 	    r->timer.deadline_ms > wheel_now(wheel) + within)
 		timer_arm(wheel, &r->timer, within);
+}
+
+void peer_hurry(struct http_request *r)
+{
+	r->hurried = true;
+	r->since_ms = loop_now_ms(r->http->loop);
+	timer_arm(loop_wheel(r->http->loop), &r->timer, deadline_bound(r));
 }
 
 /* Says why to whoever is in the middle of a request. */

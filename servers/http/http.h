@@ -50,6 +50,7 @@ struct http_options {
 	uint64_t head_timeout_ms; /* 10000: a head not whole by then: 408 */
 	uint64_t body_timeout_ms; /* 30000 */
 	uint64_t idle_timeout_ms; /* 75000: between requests: closed */
+	uint64_t gone_timeout_ms; /* 5000: the same, the owner being gone */
 	/*
 	 * Where web pages that may talk to us come from, NULL-terminated;
 	 * NULL: anywhere. Retained. Requests from another get 403.
@@ -214,11 +215,13 @@ void http_owner_release(struct http_owner *o); /* they live on */
 /* The request's connection is o's; o is released before its memory goes. */
 void http_request_own(struct http_request *r, struct http_owner *o);
 /*
- * For an owner that turned out to be gone: closes what is between two requests,
- * now, and what an answer is being sent on, behind it, instead of letting them
- * wait for more. Not from a request's handler.
+ * For an owner that turned out to be gone: what an answer is being sent on is
+ * closed behind it, and what is between two requests waits for the next one as
+ * long as options.gone_timeout_ms says, and not longer. (Closed at once, it
+ * might meet a request of a client that only forgot its session.) Not from a
+ * request's handler.
  */
-void http_owner_close(struct http_owner *o);
+void http_owner_gone(struct http_owner *o);
 
 /*
  * Hands the socket over. For `upgrade`, of a request that asks for one,

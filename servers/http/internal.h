@@ -118,6 +118,7 @@ struct http_request {
 	bool long_target; /* it is longer than we serve */
 	bool unseen;	  /* libmicrohttpd may find it malformed */
 	bool given_up;	  /* we shut the socket down */
+	bool hurried;	  /* idle, and its owner is gone */
 };
 
 struct http {
@@ -234,6 +235,8 @@ void peer_take_spent(struct http_request *r);
 /* deadline.c */
 void peer_enter(struct http_request *r, enum request_phase phase);
 timer_fn peer_timeout;
+/* An idle connection whose owner is gone: it gets less time, from now on. */
+void peer_hurry(struct http_request *r);
 
 /* raw.c: answers behind libmicrohttpd's back */
 /* Sends a whole JSON error that closes; best effort, never blocks. */

@@ -483,14 +483,7 @@ void http_request_own(struct http_request *r, struct http_owner *o)
 	list_append(&o->connections, &r->owned);
 }
 
-/* What has come of a next request is not thrown away with the connection. */
-static bool peer_is_quiet(const struct http_request *r)
-{
-	return r->phase == PHASE_IDLE && !r->mhd && !r->plain &&
-	       !peer_has_unread(r);
-}
-
-void http_owner_close(struct http_owner *o)
+void http_owner_gone(struct http_owner *o)
 {
 	while (!list_empty(&o->connections)) {
 		struct http_request *r = list_entry(o->connections.next,
@@ -499,7 +492,7 @@ void http_owner_close(struct http_owner *o)
 		list_remove(&r->owned);
 		if (r->phase == PHASE_ANSWERED && r->wire)
 			r->keep = false;
-		else if (peer_is_quiet(r))
-			peer_end(r);
+		else if (r->phase == PHASE_IDLE)
+			peer_hurry(r);
 	}
 }

@@ -575,6 +575,7 @@ static struct http_options quick(void)
 	o.head_timeout_ms = 150;
 	o.body_timeout_ms = 150;
 	o.idle_timeout_ms = 300;
+	o.gone_timeout_ms = 100;
 	return o;
 }
 
@@ -826,8 +827,9 @@ Test(peer_limits, many_connections_at_once)
 	rig_release(&rig);
 }
 
-Test(peer, an_owners_idle_connections_are_closed_and_no_others)
+Test(deadline, an_owners_idle_connections_are_closed_soon_and_no_others)
 {
+	uint64_t start_ms;
 	struct client other;
 
 	client_open(&other, &rig);
@@ -835,9 +837,13 @@ Test(peer, an_owners_idle_connections_are_closed_and_no_others)
 	client_say(&other, GET("/hello"));
 	cr_assert(client_hear(&c, "owned"));
 	cr_assert(client_hear(&other, "hello"));
-	http_owner_close(&owner);
+	start_ms = clock_ms(&clock_monotonic);
+	client_forget(&c);
+	http_owner_gone(&owner);
 	cr_assert(list_empty(&owner.connections));
 	cr_assert(client_hear_end(&c));
+	cr_assert_geq(clock_ms(&clock_monotonic) - start_ms, 90);
+	cr_assert_eq(c.in.len, 0);
 	cr_assert_not(c.reset);
 	client_forget(&other);
 	client_say(&other, GET("/owned"));
@@ -849,14 +855,17 @@ Test(peer, an_owners_idle_connections_are_closed_and_no_others)
 	cr_assert(list_empty(&owner.connections));
 }
 
-Test(peer, an_owners_next_request_is_not_lost)
+Test(deadline, an_owners_next_request_takes_the_hurry_away)
 {
 	client_say(&c, GET("/owned"));
 	cr_assert(client_hear(&c, "owned"));
 	client_forget(&c);
-	client_send(&c, slice_str(GET("/owned")));
-	http_owner_close(&owner);
+	http_owner_gone(&owner);
+	client_say(&c, GET("/owned"));
 	cr_assert(client_hear(&c, "owned"));
+	client_forget(&c);
+	rig_run(&rig, 150);
+	cr_assert_not(c.ended);
 	http_owner_release(&owner);
 	cr_assert(list_empty(&owner.connections));
 	client_forget(&c);

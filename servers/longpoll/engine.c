@@ -50,7 +50,7 @@ static void beat(struct timer *timer)
 	if (e->awaiting_pong) {
 		engine_close(e, ENGINE_SAY_CLOSE, "ping timeout");
 		/* Nobody is left to send another request, or to hang up. */
-		http_owner_close(&e->owner);
+		http_owner_gone(&e->owner);
 		return;
 	}
 	e->awaiting_pong = true;
