@@ -350,7 +350,7 @@ Test(worker, tells_why_it_cannot_connect)
 }
 
 /* As many as one process is to have, on a server that has as many. */
-Test(worker, has_19000_subscribers)
+Test(worker, has_19000_subscribers, .timeout = 600)
 {
 	struct load_plan p = {.kind = LOAD_CLOSED, .messages = 3, .run = 1};
 	struct load_target t = target(0);

@@ -174,6 +174,20 @@ exchange("websocketOnly", "no polling", async (x) => {
   await x.http().request("GET", "?EIO=4&transport=polling");
 });
 
+// Subprotocols mean nothing here, and clients that offer some want an answer.
+
+for (const offer of ["one", "two, one"])
+  exchange("echo", `the subprotocols ${offer}`, async (x) => {
+    const headers = { "Sec-WebSocket-Protocol": offer };
+    const w = await x.frames("websocket", "", headers);
+    await w.send("40");
+    await w.receive(2);
+    const p = await connected(x);
+    const upgrade = await x.frames("upgrade", `&sid=${p.sid}`, headers);
+    await upgrade.send("2probe");
+    await upgrade.receive(1);
+  });
+
 // Sessions that poll
 
 exchange("echo", "a session", async (x) => {

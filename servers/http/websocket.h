@@ -97,9 +97,9 @@ void websocket_hub_release(struct websocket_hub *h);
  * reason; 426 with Sec-WebSocket-Version for another version). When all is
  * well, upgrades and calls `ready` with the socket (-1: gone) and the bytes
  * sent ahead, to be given to websocket_init(). `subprotocol` is chosen when
- * the client offers it; NULL: none. permessage-deflate is agreed on when the
- * client offers it and `deflate` is not NULL, which then has the terms for
- * websocket_deflate(). False: refused, already answered.
+ * the client offers it; NULL: the one that it offers first. permessage-deflate
+ * is agreed on when the client offers it and `deflate` is not NULL, which then
+ * has the terms for websocket_deflate(). False: refused, already answered.
  */
 bool websocket_upgrade(struct http_request *r, const char *subprotocol,
 		       struct deflate_terms *deflate,

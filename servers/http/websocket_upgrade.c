@@ -92,7 +92,7 @@ bool websocket_upgrade(struct http_request *r, const char *subprotocol,
 	}
 	headers[n++] = (struct http_header){"Upgrade", "websocket"};
 	headers[n++] = (struct http_header){"Sec-WebSocket-Accept", v.accept};
-	if (v.subprotocol)
+	if (v.subprotocol[0])
 		headers[n++] = (struct http_header){"Sec-WebSocket-Protocol",
 						    v.subprotocol};
 	if (v.deflate.on)

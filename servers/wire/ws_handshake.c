@@ -35,22 +35,22 @@ static bool next_element(struct slice *list, struct slice *element)
 
 /*
  * Subprotocols are tokens, and their case counts: a browser fails the
- * connection when the answer differs from what it asked for. False when the
- * list is malformed.
+ * connection when the answer differs from what it asked for. *chosen is empty
+ * when none is right. False when the list is malformed.
  */
 static bool choose_subprotocol(struct slice list, const char *ours,
-			       const char **chosen)
+			       struct slice *chosen)
 {
 	struct slice element;
 
-	*chosen = NULL;
+	*chosen = (struct slice){0};
 	while (next_element(&list, &element)) {
 		if (element.n == 0)
 			continue; /* RFC 9110 section 5.6.1.2 */
 		if (!http1_is_token(element))
 			return false;
-		if (ours && slice_is(element, ours))
-			*chosen = ours;
+		if (ours ? slice_is(element, ours) : chosen->n == 0)
+			*chosen = element;
 	}
 	return true;
 }
@@ -74,6 +74,8 @@ static const char *find_fault(const struct ws_offer *o)
 void ws_handshake_decide(const struct ws_offer *o, const struct ws_policy *p,
 			 struct ws_verdict *out)
 {
+	struct slice subprotocol;
+
 	*out = (struct ws_verdict){.status = 400, .why = find_fault(o)};
 	if (out->why)
 		return;
@@ -82,13 +84,13 @@ void ws_handshake_decide(const struct ws_offer *o, const struct ws_policy *p,
 		out->why = "WebSocket version " WS_VERSION " is needed";
 		return;
 	}
-	if (!choose_subprotocol(o->protocols, p->subprotocol,
-				&out->subprotocol)) {
-		out->subprotocol = NULL;
+	if (!choose_subprotocol(o->protocols, p->subprotocol, &subprotocol)) {
 		out->why = "Sec-WebSocket-Protocol must be a list of tokens";
 		return;
 	}
 	out->status = 101;
+	if (subprotocol.n > 0 && subprotocol.n <= WS_SUBPROTOCOL_MAX)
+		memcpy(out->subprotocol, subprotocol.p, subprotocol.n);
 	ws_accept(trim(o->key), out->accept);
 	if (p->deflate && o->extensions.n <= WS_EXTENSIONS_MAX)
 		(void)deflate_accept(o->extensions, &out->deflate,

@@ -18,6 +18,8 @@
 #define WS_VERSION "13"
 /* Bytes of a list of extensions; a longer one is declined. */
 #define WS_EXTENSIONS_MAX 4096
+/* Bytes of a subprotocol's name; a longer one is not chosen. */
+#define WS_SUBPROTOCOL_MAX 127
 
 /*
  * What the request says. Several headers of one name are one list, joined by
@@ -33,14 +35,14 @@ struct ws_offer {
 
 /* What the server has. */
 struct ws_policy {
-	const char *subprotocol; /* NULL: none */
+	const char *subprotocol; /* NULL: whichever is offered first */
 	bool deflate;		 /* permessage-deflate may be agreed on */
 };
 
 struct ws_verdict {
-	unsigned status;	 /* 101, 400, or 426: say WS_VERSION, too */
-	const char *why;	 /* a sentence; NULL with 101 */
-	const char *subprotocol; /* the policy's when asked for, or NULL */
+	unsigned status; /* 101, 400, or 426: say WS_VERSION, too */
+	const char *why; /* a sentence; NULL with 101 */
+	char subprotocol[WS_SUBPROTOCOL_MAX + 1]; /* to be answered, or "" */
 	struct deflate_terms deflate;
 	char accept[WS_ACCEPT_CHARS + 1];
 	char extensions[DEFLATE_TEXT_MAX]; /* to be answered; "" for none */

@@ -32,7 +32,7 @@ static void expect(const struct ws_offer *o, unsigned status, const char *why)
 	else
 		cr_assert_null(v.why);
 	cr_assert_str_eq(v.accept, status == 101 ? ACCEPT : "");
-	cr_assert_null(v.subprotocol);
+	cr_assert_str_eq(v.subprotocol, "");
 	cr_assert_not(v.deflate.on);
 }
 
@@ -99,28 +99,42 @@ Test(ws_handshake, versions)
 	expect(&o, 400, "Sec-WebSocket-Key");
 }
 
-static const char *chosen(const char *list, unsigned status)
+static void expect_chosen(const struct ws_policy *p, const char *list,
+			  unsigned status, const char *name)
 {
 	struct ws_offer o = offer();
 	struct ws_verdict v;
 
 	o.protocols = slice_str(list);
-	ws_handshake_decide(&o, &rich, &v);
+	ws_handshake_decide(&o, p, &v);
 	cr_assert_eq(v.status, status, "%s: %u", list, v.status);
-	return v.subprotocol;
+	cr_assert_str_eq(v.subprotocol, name, "%s", list);
 }
 
 Test(ws_handshake, subprotocols)
 {
-	cr_assert_null(chosen("", 101));
-	cr_assert_null(chosen("chat", 101));
-	cr_assert_str_eq(chosen("chat.v1", 101), "chat.v1");
-	cr_assert_str_eq(chosen("a, chat.v1 ,b", 101), "chat.v1");
-	cr_assert_str_eq(chosen("a,, chat.v1,", 101), "chat.v1");
+	expect_chosen(&rich, "", 101, "");
+	expect_chosen(&rich, "chat", 101, "");
+	expect_chosen(&rich, "chat.v1", 101, "chat.v1");
+	expect_chosen(&rich, "a, chat.v1 ,b", 101, "chat.v1");
+	expect_chosen(&rich, "a,, chat.v1,", 101, "chat.v1");
 	/* A browser that asked for another case would refuse ours. */
-	cr_assert_null(chosen("Chat.V1", 101));
-	cr_assert_null(chosen("a b", 400));
-	cr_assert_null(chosen("chat.v1, \"x\"", 400));
+	expect_chosen(&rich, "Chat.V1", 101, "");
+	expect_chosen(&rich, "a b", 400, "");
+	expect_chosen(&rich, "chat.v1, \"x\"", 400, "");
+}
+
+Test(ws_handshake, any_subprotocol)
+{
+	char name[WS_SUBPROTOCOL_MAX + 2];
+
+	expect_chosen(&plain, "", 101, "");
+	expect_chosen(&plain, " ,, b , a", 101, "b");
+	expect_chosen(&plain, "b, a c", 400, "");
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	expect_chosen(&plain, name, 101, "");
+	expect_chosen(&plain, name + 1, 101, name + 1);
 }
 
 Test(ws_handshake, deflate)
