@@ -90,7 +90,8 @@ static void check_answer(struct slice key, const struct ws_verdict *v)
 		.protocol = slice_str(v->subprotocol),
 		.extensions = slice_str(v->extensions),
 	};
-	struct ws_wish w = {.subprotocol = SUBPROTOCOL,
+	struct ws_wish w = {.subprotocol = v->subprotocol[0] ? v->subprotocol
+							     : SUBPROTOCOL,
 			    .deflate = &any_deflate};
 	char text[WS_KEY_CHARS + 1] = {0};
 	struct deflate_terms terms;
@@ -114,11 +115,13 @@ static void check_verdict(struct buf fields[FIELDS], const struct ws_policy *p,
 	CHECK((v->why == NULL) == (v->status == 101));
 	CHECK(v->deflate.on == (v->extensions[0] != '\0'));
 	CHECK(p->deflate || !v->deflate.on);
-	CHECK(v->status == 101 || (!v->deflate.on && !v->subprotocol));
-	if (v->subprotocol)
-		CHECK(p->subprotocol &&
-		      http1_has_token(buf_slice(&fields[PROTOCOL]),
+	CHECK(v->status == 101 || (!v->deflate.on && !v->subprotocol[0]));
+	if (v->subprotocol[0]) {
+		CHECK(!p->subprotocol ||
+		      strcmp(p->subprotocol, v->subprotocol) == 0);
+		CHECK(http1_has_token(buf_slice(&fields[PROTOCOL]),
 				      v->subprotocol));
+	}
 	if (v->status == 101)
 		check_answer(buf_slice(&fields[KEY_FIELD]), v);
 }
