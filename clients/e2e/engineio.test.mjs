@@ -283,7 +283,8 @@ describe("engineio options", () => {
   test("a POST over maxPayload is 413", async () => {
     await withServer(["--max-payload", "5000"], async (server) => {
       const p = await Polling.connected(server);
-      assert.equal((await p.post("4".padEnd(5001, "x"))).status, 413);
+      const { status, body } = await p.post("4".padEnd(5001, "x"));
+      assert.deepEqual([status, body], [413, ""]);
       await p.send(`42["join","${"x".repeat(5000)}"]`.slice(0, 4990).concat('"]'));
     });
   });

@@ -435,6 +435,20 @@ describe("the workshop", () => {
       });
     });
 
+    test("auth.userId is whatever it is, unless it is null", async () => {
+      const ids = [7, "", false, { name: ["\u00e1"] }];
+      await withGuests([...ids, null].map((userId) => socketIo({ userId })), async (...guests) => {
+        guests.pop(); // the namespace
+        const reader = guests[0];
+        reader.emit("joinRoom", "r");
+        await reader.next();
+        for (const [i, guest] of guests.entries()) {
+          guest.emit("sendMessage", { room: "r", text: "oi" });
+          assert.deepEqual((await reader.next())[1].from, ids[i] ?? guest.socket.id);
+        }
+      });
+    });
+
     test("createOrder is acknowledged, and told to all others", async () => {
       await withGuests([socketIo(), socketIo(), socketIo()], async (a, b, c) => {
         const order = { items: ["pizza"], total: 45.9 };

@@ -37,13 +37,10 @@ static struct guest *guest_of(const struct session *s)
 
 /* Connecting */
 
-/* It is copied into every event: a short string or a number. */
+/* As in `userId ?? id`: whatever is not null. It is copied into every event. */
 static bool is_user_id(struct slice value)
 {
-	enum json_type type = json_type(value);
-
-	return value.n <= USER_ID_MAX &&
-	       (type == JSON_STRING || type == JSON_NUMBER);
+	return value.n <= USER_ID_MAX && json_type(value) != JSON_NULL;
 }
 
 static void workshop_connect(struct hub *hub, struct session *s,

@@ -70,6 +70,9 @@ enum http_upload {
 };
 typedef void http_upload_fn(struct http_request *r, enum http_upload what,
 			    void *arg);
+/* Answers a request that its head refuses, in the route's words; or false. */
+typedef bool http_refusal_fn(struct http_request *r, unsigned status,
+			     void *arg);
 
 struct http_route {
 	const char *path;  /* "/publish"; with `prefix`: "/sse/" */
@@ -85,6 +88,8 @@ struct http_route {
 	 * nobody wants to know.
 	 */
 	http_upload_fn *on_upload;
+	/* NULL: refusals are {"error":"..."}. */
+	http_refusal_fn *on_refusal;
 	void *arg;
 };
 

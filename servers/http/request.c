@@ -132,9 +132,9 @@ static unsigned request_check(struct http_request *r, uint64_t length)
 		return MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
 	if (r->bad_target)
 		return MHD_HTTP_BAD_REQUEST;
+	r->route = route_find(r->http, http_request_path(r), r->method, &allow);
 	if (!request_origin_allowed(r))
 		return MHD_HTTP_FORBIDDEN;
-	r->route = route_find(r->http, http_request_path(r), r->method, &allow);
 	if (r->method == HTTP_OPTIONS && allow != 0)
 		return 0;
 	if (r->http->draining && !(r->route && r->route->while_draining))
@@ -149,6 +149,9 @@ static void request_refuse(struct http_request *r)
 	char allow[64];
 	unsigned methods;
 
+	if (r->route && r->route->on_refusal &&
+	    r->route->on_refusal(r, r->refusal, r->route->arg))
+		return;
 	(void)route_find(r->http, http_request_path(r), r->method, &methods);
 	route_methods_text(methods | HTTP_OPTIONS, allow, sizeof(allow));
 	http_respond_refusal(r, r->refusal, status_text(r->refusal),

@@ -179,6 +179,27 @@ static void on_upload(struct http_request *r, enum http_upload what, void *arg)
 		polling_upload(e, what);
 }
 
+/* A body that is too large gets a bare 413, a foreign page Engine.IO's 403. */
+static bool on_refusal(struct http_request *r, unsigned status, void *arg)
+{
+	struct http_response *p;
+	const char *type = NULL;
+	struct slice body = {0};
+
+	(void)arg;
+	if (status == 403 &&
+	    !http_request_header_has(r, "Upgrade", "websocket")) {
+		type = "application/json";
+		body = SLICE("{\"code\":4,\"message\":\"Forbidden\"}");
+	} else if (status != 413) {
+		return false;
+	}
+	p = http_response_new(status, type, body);
+	http_respond_close(r, p);
+	http_response_unref(p);
+	return true;
+}
+
 /* Life cycle */
 
 static void add_route(struct longpoll *b, const char *path, struct endpoint *at,
@@ -193,6 +214,7 @@ static void add_route(struct longpoll *b, const char *path, struct endpoint *at,
 			   .while_draining = true,
 			   .handle = on_request,
 			   .on_upload = on_upload,
+			   .on_refusal = on_refusal,
 			   .arg = at});
 }
 
