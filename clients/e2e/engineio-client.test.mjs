@@ -103,6 +103,16 @@ describe("engine.io-client", () => {
         (await server.stats()).backends.longpoll.connections === 0);
     });
 
+  for (const [label, transports] of ways.slice(1))
+    test(`${label}: subprotocols are asked for, and the first is chosen`, async () => {
+      const client = await open(transports, { protocols: ["one", "two"] });
+      if (client.socket.transport.name === "polling")
+        await once(client.socket, "upgrade");
+      assert.equal(client.socket.transport.ws.protocol, "one");
+      await echoed(client, 5);
+      client.socket.close();
+    });
+
   test("a large message in pieces of any transport", async () => {
     const large = "x".repeat(900000);
     for (const [, transports] of ways) {
