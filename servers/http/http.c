@@ -31,7 +31,7 @@ const struct http_options http_defaults = {
 	.head_timeout_ms = 10000,
 	.body_timeout_ms = 30000,
 	.idle_timeout_ms = 75000,
-	.gone_timeout_ms = 5000,
+	.gone_timeout_ms = 1000,
 };
 
 /* The reserve */

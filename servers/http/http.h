@@ -50,7 +50,7 @@ struct http_options {
 	uint64_t head_timeout_ms; /* 10000: a head not whole by then: 408 */
 	uint64_t body_timeout_ms; /* 30000 */
 	uint64_t idle_timeout_ms; /* 75000: between requests: closed */
-	uint64_t gone_timeout_ms; /* 5000: the same, the owner being gone */
+	uint64_t gone_timeout_ms; /* 1000: the same, the owner being gone */
 	/*
 	 * Where web pages that may talk to us come from, NULL-terminated;
 	 * NULL: anywhere. Retained. Requests from another get 403.
