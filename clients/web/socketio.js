@@ -81,7 +81,11 @@ export class SocketIoLink {
 
 		engine.on("packet", frame("in", 0));
 		engine.on("packetCreate", frame("out", 4));
-		engine.on("upgrade", () => this.showTransport());
+		// One that is closed while it upgrades finishes that first.
+		engine.on("upgrade", () => {
+			if (this.live && engine === this.socket.io.engine)
+				this.showTransport();
+		});
 	}
 
 	showTransport() {
