@@ -10,7 +10,8 @@ import { Server } from "./lib/server.mjs";
 const PANELS = ["ws", "io", "sse"];
 
 class Lab {
-  static async open(browser, url) {
+  // `prepare` gets the page before it loads.
+  static async open(browser, url, prepare) {
     const lab = new Lab();
     lab.context = await browser.chromium.newContext();
     lab.page = await lab.context.newPage();
@@ -22,6 +23,7 @@ class Lab {
         lab.faults.push(message.text());
     });
     lab.page.on("request", (request) => lab.requests.push(request.url()));
+    await prepare?.(lab.page);
     await lab.page.goto(url);
     return lab;
   }
@@ -131,6 +133,38 @@ describe("the lab page", () => {
       for (const reader of PANELS)
         await lab.has(reader, [transport]);
     });
+
+  test("an upgrade that ends late says nothing of the next connection", async () => {
+    const sockets = [];
+    // Holds what the server says to each WebSocket until it is let through.
+    const hold = (page) => page.routeWebSocket(/socket\.io/, (socket) => {
+      const held = { waiting: [], closed: false, pass() {
+        held.waiting.splice(0).forEach((message) => socket.send(message));
+        held.passes = true;
+      } };
+      const peer = socket.connectToServer();
+      sockets.push(held);
+      peer.onMessage((message) => (held.passes ? socket.send(message)
+        : held.waiting.push(message)));
+      socket.onClose(() => {
+        held.closed = true;
+        peer.close();
+      });
+    });
+    const other = await Lab.open(browser, `${server.url}/?room=held`, hold);
+    await other.live("io");
+    await until("the probe is answered", () => sockets[0]?.waiting.length > 0);
+    await other.panel("io").locator("select").selectOption("websocket");
+    await until("the next WebSocket is open", () => sockets[1]?.waiting.length > 0);
+    sockets[0].pass();
+    await until("the first is over", () => sockets[0].closed);
+    assert.equal(await other.state("io"), "connecting");
+    sockets[1].pass();
+    await until("the panel is live", async () =>
+      await other.state("io") === "open, websocket");
+    assert.deepEqual(other.faults, []);
+    await other.context.close();
+  });
 
   for (const name of PANELS)
     test(`${name} is cut, misses messages, and gets them when it resumes`, async () => {
