@@ -64,7 +64,7 @@ static void run(struct load_plan *p, struct load_result *r)
 	cr_assert(load_result_valid(r, &why), "%s", why);
 }
 
-TestSuite(worker, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(worker, .init = set_up, .fini = tear_down, .timeout = 300);
 
 static void assert_closed(const struct load_result *r, uint64_t messages)
 {
@@ -350,7 +350,7 @@ Test(worker, tells_why_it_cannot_connect)
 }
 
 /* As many as one process is to have, on a server that has as many. */
-Test(worker, has_19000_subscribers, .timeout = 600)
+Test(worker, has_19000_subscribers)
 {
 	struct load_plan p = {.kind = LOAD_CLOSED, .messages = 3, .run = 1};
 	struct load_target t = target(0);
