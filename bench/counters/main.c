@@ -312,7 +312,7 @@ static bool is_worse(const struct program *p, const char *target,
 static enum err count_row(struct program *p, const struct target *t,
 			  uint32_t window)
 {
-	struct profile each, again;
+	struct profile each = {0}, again = {0};
 	char name[32];
 	cJSON *json;
 	enum err e = count_one(p, t, window, &each);
