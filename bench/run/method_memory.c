@@ -85,9 +85,9 @@ static enum err memory_run(struct cell *c, struct measurement *m,
 {
 	struct memory_point point = {
 		.connections = (uint32_t)m->values[PARAM_SUBSCRIBERS]};
-	const double connections[STEPS + 1] = {0, point.connections / 4,
-					       point.connections / 2,
-					       point.connections};
+	const double connections[STEPS + 1] = {
+		0, floor(point.connections / 4.0),
+		floor(point.connections / 2.0), point.connections};
 	uint64_t settle = (uint64_t)m->values[PARAM_SETTLE_MS];
 	struct reading r[STEPS + 1];
 	enum err e;
