@@ -15,7 +15,7 @@ static struct target target = {.name = (char[]){"longpoll+upgrade"}};
 
 static void make_folder(char folder[64])
 {
-	(void)strcpy(folder, "/tmp/pushmark-hdr-XXXXXX");
+	(void)snprintf(folder, 64, "/tmp/pushmark-hdr-XXXXXX");
 	cr_assert_not_null(mkdtemp(folder));
 }
 
