@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "servers/base/hex.h"
 #include "servers/wire/http1_head.h"
 
 enum state {
@@ -155,17 +156,6 @@ static size_t feed_body(struct http1_parser *p, struct slice bytes,
 	*ended = true;
 	finish(p, h, arg);
 	return bytes.n;
-}
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* One byte of a chunk's size line (RFC 9112 section 7.1). */

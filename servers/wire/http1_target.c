@@ -2,17 +2,7 @@
 /* The decoding part of http1_request.h. */
 #include "servers/wire/http1_request.h"
 
-/* The value of a hexadecimal digit, or -1. */
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "servers/base/hex.h"
 
 /*
  * Percent-decodes `n` bytes in place; in an argument `+` is a blank, too, as
@@ -30,8 +20,8 @@ static bool decode(char *text, size_t n, bool argument, struct slice *out)
 		if (c == '+' && argument) {
 			c = ' ';
 		} else if (c == '%') {
-			int high = i + 2 < n ? digit(text[i + 1]) : -1;
-			int low = i + 2 < n ? digit(text[i + 2]) : -1;
+			int high = i + 2 < n ? hex_value(text[i + 1]) : -1;
+			int low = i + 2 < n ? hex_value(text[i + 2]) : -1;
 
 			if (high < 0 || low < 0 || high + low == 0)
 				return false;
