@@ -8,6 +8,7 @@
 
 #include "bench/run/cell.h"
 #include "bench/run/method.h"
+#include "bench/run/pairs.h"
 
 #define START_S 0.3   /* what starting takes, planned */
 #define EACH_S 2e-4   /* what opening and closing one connection takes */
@@ -20,7 +21,7 @@ static double connect_planned(const double v[PARAM_COUNT])
 		       v[PARAM_SUBSCRIBERS];
 }
 
-static enum err storm(struct cell *c, const struct measurement *m, int side,
+static enum err storm(struct cell *c, struct measurement *m, int side,
 		      struct rig_slice *out)
 {
 	struct load_target t = {
@@ -35,28 +36,7 @@ static enum err storm(struct cell *c, const struct measurement *m, int side,
 	return e ? e : rig_disconnect(&c->rig, side);
 }
 
-static enum err run_pair(struct cell *c, struct measurement *m, size_t place,
-			 unsigned start, bool *again)
-{
-	bool may_repeat = *again;
-	struct rig_slice pair[SIDES];
-	enum err e = ERR_OK;
-
-	for (int i = 0; i < SIDES; i++)
-		rig_slice_init(&pair[i]);
-	for (int i = 0; i < SIDES && !e; i++) {
-		int side = place % 2 ? 1 - i : i;
-
-		e = storm(c, m, side, &pair[side]);
-	}
-	if (!e)
-		*again = measurement_pair(m, pair, place, start, may_repeat);
-	for (int i = 0; i < SIDES; i++)
-		rig_slice_release(&pair[i]);
-	return e;
-}
-
-static enum err warm_up(struct cell *c, const struct measurement *m)
+static enum err warm_up(struct cell *c, struct measurement *m)
 {
 	enum err e = ERR_OK;
 
@@ -73,26 +53,13 @@ static enum err warm_up(struct cell *c, const struct measurement *m)
 static enum err connect_run(struct cell *c, struct measurement *m,
 			    unsigned start)
 {
-	size_t all = (size_t)m->values[PARAM_PAIRS];
-	size_t starts = (size_t)m->values[PARAM_STARTS];
+	double pair_s = 2 * EACH_S * m->values[PARAM_SUBSCRIBERS];
 	enum err e;
 
 	progress_step(&c->suite->progress, "%s, %s: %s", c->scenario->name,
 		      m->variant->name, c->target->name);
 	e = warm_up(c, m);
-	for (size_t place = all * start / starts;
-	     place < all * (start + 1) / starts && !e; place++) {
-		bool again = m->repeated * 4 < all;
-
-		e = run_pair(c, m, place, start, &again);
-		if (!e && again) {
-			again = false;
-			e = run_pair(c, m, place, start, &again);
-		}
-	}
-	if (!e && m->invalid == all)
-		m->complete = false;
-	return e;
+	return e ? e : pairs_run(c, m, start, pair_s, storm);
 }
 
 const struct method method_connect = {

@@ -9,6 +9,7 @@
 
 #include "bench/run/cell.h"
 #include "bench/run/method.h"
+#include "bench/run/pairs.h"
 #include "bench/run/probe.h"
 
 #define CONNECT_S 0.3 /* what starting and connecting takes, planned */
@@ -57,58 +58,16 @@ static enum err connect_sides(struct cell *c, const double *values)
 	return e;
 }
 
-/* Slices */
-
-/* One pair at an even place runs A B, at an odd one B A. */
-static enum err run_pair(struct cell *c, struct measurement *m, size_t place,
-			 unsigned start, bool *again)
+static enum err measure_slice(struct cell *c, struct measurement *m, int side,
+			      struct rig_slice *out)
 {
-	struct load_plan plan = probe_plan(m, m->values[PARAM_SLICE_MS]);
-	bool may_repeat = *again;
-	struct rig_slice pair[SIDES];
-	enum err e = ERR_OK;
-
-	for (int i = 0; i < SIDES; i++)
-		rig_slice_init(&pair[i]);
-	for (int i = 0; i < SIDES && !e; i++) {
-		int side = place % 2 ? 1 - i : i;
-
-		e = probe_slice(c, plan, side, &pair[side]);
-	}
-	if (!e)
-		*again = measurement_pair(m, pair, place, start, may_repeat);
-	for (int i = 0; i < SIDES; i++)
-		rig_slice_release(&pair[i]);
-	return e;
+	return probe_slice(c, probe_plan(m, m->values[PARAM_SLICE_MS]), side,
+			   out);
 }
 
-static enum err run_pairs(struct cell *c, struct measurement *m, unsigned start)
+static enum err measure(struct cell *c, struct measurement *m, unsigned start)
 {
-	size_t all = (size_t)m->values[PARAM_PAIRS];
-	size_t starts = (size_t)m->values[PARAM_STARTS];
-	size_t from = all * start / starts, to = all * (start + 1) / starts;
-	double each = 2 * (m->values[PARAM_SLICE_MS] / 1000 + SLICE_S);
-	enum err e = ERR_OK;
-
-	for (size_t place = from; place < to && !e; place++) {
-		/* A machine that is never quiet must not take for ever. */
-		bool again = m->repeated * 4 < all;
-
-		e = run_pair(c, m, place, start, &again);
-		if (!e && again) {
-			again = false;
-			e = run_pair(c, m, place, start, &again);
-		}
-		progress_done(&c->suite->progress, each);
-		c->accounted += each;
-	}
-	if (!e && m->invalid == all)
-		m->complete = false;
-	return e;
-}
-
-static enum err pairs_run(struct cell *c, struct measurement *m, unsigned start)
-{
+	double pair_s = 2 * (m->values[PARAM_SLICE_MS] / 1000 + SLICE_S);
 	enum err e = connect_sides(c, m->values);
 
 	progress_step(&c->suite->progress, "%s, %s: %s", c->scenario->name,
@@ -123,7 +82,7 @@ static enum err pairs_run(struct cell *c, struct measurement *m, unsigned start)
 	if (!e)
 		e = probe_warm_up(c, m);
 	if (!e)
-		e = run_pairs(c, m, start);
+		e = pairs_run(c, m, start, pair_s, measure_slice);
 	return e;
 }
 
@@ -160,7 +119,7 @@ const struct method method_pairs = {
 	.primary = METRIC_SERVER_CPU,
 	.planned = pairs_planned,
 	.start = method_start_pair,
-	.run = pairs_run,
+	.run = measure,
 };
 
 const struct method method_client = {
@@ -169,5 +128,5 @@ const struct method method_client = {
 	.possible = client_possible,
 	.planned = pairs_planned,
 	.start = client_start,
-	.run = pairs_run,
+	.run = measure,
 };
