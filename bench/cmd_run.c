@@ -126,6 +126,14 @@ static void raise_limit(void)
 
 /* The results */
 
+/* For a person, and for a script that reads events. */
+static int failed(const struct job_options *o, const char *what)
+{
+	(void)fprintf(stderr, "pushmark run: %s\n", what);
+	journal_failed(o->json ? stdout : NULL, what);
+	return CMD_FAILED;
+}
+
 static int finish(struct job *j, const struct job_options *o,
 		  struct journal *journal)
 {
@@ -139,7 +147,7 @@ static int finish(struct job *j, const struct job_options *o,
 	if (!e)
 		e = report_write(run, report, message, sizeof(message));
 	if (e)
-		(void)fprintf(stderr, "pushmark run: %s\n", message);
+		(void)failed(o, message);
 	if (!e && !o->json && !o->quiet) {
 		report_print(run, stdout, isatty(STDOUT_FILENO) == 1);
 		printf("\nResults: %s\nReport:  %s\n", journal->path, report);
@@ -190,11 +198,10 @@ static int measure(struct job *j, const struct job_options *o,
 		   struct journal *journal)
 {
 	struct suite *s = &j->suite;
+	char message[sizeof(journal->failure) + 64];
 
-	if (journal_check(journal, journal_room(s))) {
-		(void)fprintf(stderr, "pushmark run: %s\n", journal->failure);
-		return CMD_FAILED;
-	}
+	if (journal_check(journal, journal_room(s)))
+		return failed(o, journal->failure);
 	announce(j, o);
 	s->folder = j->folder;
 	s->events = journal->events;
@@ -207,10 +214,9 @@ static int measure(struct job *j, const struct job_options *o,
 	suite_run(s);
 	if (!s->stopped)
 		return finish(j, o, journal);
-	(void)fprintf(stderr,
-		      "pushmark run: %s; what was written before is kept\n",
-		      journal->failure);
-	return CMD_FAILED;
+	(void)snprintf(message, sizeof(message),
+		       "%s; what was written before is kept", journal->failure);
+	return failed(o, message);
 }
 
 /* Whether this host and build may repeat or go on with that run. */
@@ -265,8 +271,7 @@ static int run(struct job *j, const struct job_options *o,
 	context.earlier = o->missing ? a->run : NULL;
 	status = check_again(j, o, a, provenance);
 	if (status == CMD_OK && make_folder(j, o->out, context.started)) {
-		(void)fprintf(stderr, "pushmark run: %s\n", j->message);
-		status = CMD_FAILED;
+		status = failed(o, j->message);
 	} else if (status == CMD_OK &&
 		   journal_init(&journal, j->folder, &context,
 				o->json ? stdout : NULL)) {

@@ -85,7 +85,7 @@ void cells_cpu(struct table *t, const struct cJSON *side)
 	table_cell(t, text);
 }
 
-void cells_ratio(struct table *t, struct view_figure f)
+void cells_ratio(struct table *t, struct view_figure f, bool unranked)
 {
 	struct format a = {0}, b = {0}, c = {0};
 	char text[160];
@@ -97,7 +97,7 @@ void cells_ratio(struct table *t, struct view_figure f)
 	(void)snprintf(text, sizeof(text), "%s [%s, %s]",
 		       format_ratio(&a, f.value), format_ratio(&b, f.low),
 		       format_ratio(&c, f.high));
-	table_cell(t, text);
+	cell(t, text, unranked);
 }
 
 void cells_calls(struct table *t, double n)
@@ -176,7 +176,7 @@ void cells_notes(struct table *t, const struct cJSON *m, struct view_caveats *c)
 }
 
 /* "1.2 ms [1.1, 1.4]", or without an interval when it was seen once. */
-void cells_observation(struct table *t, const struct cJSON *o)
+void cells_observation(struct table *t, const struct cJSON *o, bool unranked)
 {
 	struct format a = {0}, b = {0}, c = {0};
 	const char *unit = view_text(o, "unit");
@@ -187,12 +187,12 @@ void cells_observation(struct table *t, const struct cJSON *o)
 	if (isnan(value))
 		table_cell(t, DASH);
 	else if (!(low < value) && !(high > value))
-		table_cell(t, format_unit(&a, value, unit));
+		cell(t, format_unit(&a, value, unit), unranked);
 	else {
 		(void)snprintf(text, sizeof(text), "%s [%s, %s]",
 			       format_unit(&a, value, unit),
 			       format_unit(&b, low, unit),
 			       format_unit(&c, high, unit));
-		table_cell(t, text);
+		cell(t, text, unranked);
 	}
 }

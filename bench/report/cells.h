@@ -17,13 +17,14 @@ void cells_latency(struct table *t, const struct cJSON *latency, bool unranked);
 void cells_count(struct table *t, double n, bool unranked);
 void cells_us(struct table *t, double ns);
 void cells_cpu(struct table *t, const struct cJSON *side);
-void cells_ratio(struct table *t, struct view_figure f);
+void cells_ratio(struct table *t, struct view_figure f, bool unranked);
 void cells_calls(struct table *t, double n);
 void cells_bytes(struct table *t, double n);
 /* Two cells: the value and its interval. */
 void cells_memory(struct table *t, struct view_figure f);
 /* A method's observation; NULL: it has none. */
-void cells_observation(struct table *t, const struct cJSON *observation);
+void cells_observation(struct table *t, const struct cJSON *observation,
+		       bool unranked);
 void cells_verdict(struct table *t, const struct cJSON *measurement);
 /* The numbers of its caveats. */
 void cells_notes(struct table *t, const struct cJSON *measurement,

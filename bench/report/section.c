@@ -162,8 +162,10 @@ static void pairs_row(struct table *t, const cJSON *m, struct view_caveats *c)
 	}
 	cells_count(t, view_number(side, "rate"), bound);
 	cells_cpu(t, side);
-	cells_ratio(t, view_figure(m, is_tail(m) ? "ratios.latency_tail"
-						 : "ratios.server_cpu"));
+	cells_ratio(t,
+		    view_figure(m, is_tail(m) ? "ratios.latency_tail"
+					      : "ratios.server_cpu"),
+		    bound && is_tail(m));
 	cells_calls(t, view_number(m, "check.syscalls"));
 	cells_count(t,
 		    view_number(side, "bytes_in") +
@@ -227,12 +229,20 @@ static void client_row(struct table *t, const cJSON *m, struct view_caveats *c)
 	table_cell(t, view_text(m, "target"));
 	cells_us(t, view_number(m, "sides.target.worker_cpu_ns"));
 	cells_us(t, view_number(m, "sides.baseline.worker_cpu_ns"));
-	cells_ratio(t, view_figure(m, "ratios.worker_cpu"));
+	cells_ratio(t, view_figure(m, "ratios.worker_cpu"), false);
 	cells_verdict(t, m);
 	cells_notes(t, m, c);
 }
 
 /* What a method observed has its columns from what the rows hold. */
+
+/* Counts and bytes are right also when the client was the bottleneck. */
+static void observed_cell(struct table *t, const cJSON *m, const cJSON *o)
+{
+	bool is_time = strcmp(view_text(o, "unit"), "ns") == 0;
+
+	cells_observation(t, o, is_time && view_true(m, "client_bound"));
+}
 
 /* The names in the order in which they come, over all rows. */
 static size_t observed_names(const struct section *s,
@@ -278,7 +288,7 @@ static void observed_table(const struct section *s, struct table *t,
 
 		table_cell(t, view_text(m, "target"));
 		for (size_t k = 0; k < count; k++)
-			cells_observation(t, observation_of(m, names[k]));
+			observed_cell(t, m, observation_of(m, names[k]));
 		if (outcomes)
 			table_cell(t, view_get(m, "failure")
 					      ? "failed"
@@ -406,6 +416,13 @@ static void pairs_clause(const cJSON *m, FILE *out)
 			      view_text(m, "verdict"));
 }
 
+/* Of figures that are times, in words. */
+static const char *unranked(const cJSON *m)
+{
+	return view_true(m, "client_bound") ? " (not ranked: client-bound)"
+					    : "";
+}
+
 static void tail_clause(const cJSON *m, FILE *out)
 {
 	struct view_figure f = view_figure(m, "ratios.latency_tail");
@@ -414,10 +431,10 @@ static void tail_clause(const cJSON *m, FILE *out)
 	if (!f.present)
 		(void)fprintf(out, "%s not measured", view_text(m, "target"));
 	else
-		(void)fprintf(out, "%s %s [%s, %s]", view_text(m, "target"),
+		(void)fprintf(out, "%s %s [%s, %s]%s", view_text(m, "target"),
 			      format_ratio(&a, f.value),
-			      format_ratio(&b, f.low),
-			      format_ratio(&c, f.high));
+			      format_ratio(&b, f.low), format_ratio(&c, f.high),
+			      unranked(m));
 }
 
 static void memory_clause(const cJSON *m, FILE *out)
@@ -446,6 +463,7 @@ static void observed_clause(const cJSON *m, FILE *out)
 			      format_unit(&f, view_number(o, "value"),
 					  view_text(o, "unit")));
 	}
+	(void)fputs(unranked(m), out);
 	if (outcome[0])
 		(void)fprintf(out, " (%s)", outcome);
 }

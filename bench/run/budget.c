@@ -158,8 +158,18 @@ static struct figure measure(const struct bound *b, const struct measured *all)
 	return none;
 }
 
-static const char *state_of(const struct figure *f, double bound)
+/* Nothing is decided by times that are the client's. */
+static bool ranks(const struct bound *b, const struct measured *all)
 {
+	return b->kind != KIND_TAIL ||
+	       !measurement_client_bound(
+		       find(all, b->scenario, b->variant, b->target));
+}
+
+static const char *state_of(const struct figure *f, double bound, bool ranked)
+{
+	if (!ranked)
+		return "undecided";
 	if (f->high <= bound)
 		return "met";
 	return f->low > bound ? "missed" : "undecided";
@@ -186,7 +196,7 @@ struct cJSON *budget_to_json(const struct measurement *list, size_t count)
 		put_number(row, "value", f.value);
 		put_number(row, "low", f.low);
 		put_number(row, "high", f.high);
-		put_text(row, "state", state_of(&f, b->bound));
+		put_text(row, "state", state_of(&f, b->bound, ranks(b, &all)));
 	}
 	return json;
 }

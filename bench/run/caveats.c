@@ -20,18 +20,6 @@ __attribute__((format(printf, 2, 3))) static void add(cJSON *list,
 	CHECK(cJSON_AddItemToArray(list, cJSON_CreateString(text)));
 }
 
-bool caveats_client_bound(const struct measurement *m)
-{
-	for (int i = 0; i < SIDES; i++) {
-		const struct tally *t = &m->tallies[i];
-
-		if (t->slices > 0 &&
-		    t->busy / (double)t->slices > MEASUREMENT_BUSY_MAX)
-			return true;
-	}
-	return false;
-}
-
 static void about_pairs(cJSON *list, const struct measurement *m)
 {
 	if (m->invalid > 0)
@@ -74,21 +62,18 @@ static void about_uncorrected(cJSON *list, const struct measurement *m)
 	const struct hist *corrected = &t->from_intended[RECEIPTS_MEDIAN];
 	const struct hist *uncorrected = &t->from_sent[RECEIPTS_MEDIAN];
 	const struct hist *all = &t->from_intended[RECEIPTS_ALL];
+	double tail = hist_supports(all, 99, 20) ? 99 : 90;
 
 	if (m->variant->kind != LOAD_OPEN || uncorrected->total == 0)
 		return;
 	add(list,
 	    "Uncorrected, from when messages did leave: p50 of the median "
-	    "receiver %.3g ms where the corrected one is %.3g, p%s of all "
+	    "receiver %.3g ms where the corrected one is %.3g, p%.0f of all "
 	    "receipts %.3g where it is %.3g.",
 	    (double)hist_percentile(uncorrected, 50) / 1e6,
-	    (double)hist_percentile(corrected, 50) / 1e6,
-	    hist_supports(all, 99, 20) ? "99" : "90",
-	    (double)hist_percentile(&t->from_sent[RECEIPTS_ALL],
-				    hist_supports(all, 99, 20) ? 99 : 90) /
-		    1e6,
-	    (double)hist_percentile(all, hist_supports(all, 99, 20) ? 99 : 90) /
-		    1e6);
+	    (double)hist_percentile(corrected, 50) / 1e6, tail,
+	    (double)hist_percentile(&t->from_sent[RECEIPTS_ALL], tail) / 1e6,
+	    (double)hist_percentile(all, tail) / 1e6);
 }
 
 static void about_load(cJSON *list, const struct measurement *m)
@@ -102,7 +87,7 @@ static void about_load(cJSON *list, const struct measurement *m)
 			  "loop on the same server.");
 		return;
 	}
-	if (caveats_client_bound(m))
+	if (measurement_client_bound(m))
 		add(list,
 		    "The load worker used over %.0f %% of its core%s: times "
 		    "and rates are shown but not ranked; the server's CPU per "
@@ -150,6 +135,11 @@ struct cJSON *caveats_of(const struct measurement *m)
 		about_load(list, m);
 	if (m->baseline)
 		about_pairs(list, m);
+	if (!m->baseline && measurement_client_bound(m))
+		add(list,
+		    "The load worker used over %.0f %% of its core: times are "
+		    "shown but not to be ranked.",
+		    MEASUREMENT_BUSY_MAX * 100);
 	if (m->scenario->method == METHOD_MEMORY)
 		add(list,
 		    "RssAnon with the connections open, less that after "

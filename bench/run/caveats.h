@@ -6,8 +6,6 @@
 #ifndef BENCH_RUN_CAVEATS_H
 #define BENCH_RUN_CAVEATS_H
 
-#include <stdbool.h>
-
 #include "bench/run/machine.h"
 #include "bench/run/measurement.h"
 
@@ -16,9 +14,5 @@ struct cJSON;
 /* Arrays of texts; return owned. */
 struct cJSON *caveats_of(const struct measurement *m);
 struct cJSON *caveats_of_all(const struct machine *m);
-
-/* Queries */
-/* Whether the worker was the bottleneck, so that times and rates rank not. */
-bool caveats_client_bound(const struct measurement *m);
 
 #endif

@@ -85,6 +85,17 @@ static void add(cJSON *list, const char *name)
 	CHECK(cJSON_AddItemToArray(list, cJSON_CreateString(name)));
 }
 
+void journal_failed(FILE *events, const char *what)
+{
+	cJSON *json;
+
+	if (!events)
+		return;
+	json = event("failed");
+	put_text(json, "what", what);
+	progress_event(events, json);
+}
+
 void journal_begin(struct journal *j, const struct suite *s)
 {
 	cJSON *json, *list;

@@ -34,6 +34,11 @@ MUST_USE enum err journal_init(struct journal *j, const char *folder,
  * `bytes` more have room there. ERR_IO with j->failure.
  */
 MUST_USE enum err journal_check(struct journal *j, double bytes);
+/*
+ * The event of a run that ends without results, or with those that it has so
+ * far; `events` NULL: nobody listens. Needs no journal.
+ */
+void journal_failed(FILE *events, const char *what);
 void journal_begin(struct journal *j, const struct suite *s);
 /* As suite.finished wants it; `context` is the journal. */
 bool journal_finished(void *context, struct suite *s, struct measurement *m);

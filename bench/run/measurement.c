@@ -293,6 +293,27 @@ static enum metric primary_of(const struct measurement *m)
 					   : method_of(m->scenario)->primary;
 }
 
+bool measurement_client_bound(const struct measurement *m)
+{
+	if (m->earlier)
+		return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(
+			m->earlier, "client_bound"));
+	for (int i = 0; i < SIDES; i++) {
+		const struct tally *t = &m->tallies[i];
+
+		if (t->slices > 0 &&
+		    t->busy / (double)t->slices > MEASUREMENT_BUSY_MAX)
+			return true;
+	}
+	return m->observed_busy > MEASUREMENT_BUSY_MAX;
+}
+
+/* CPU is each side's own, whoever waits for whom. */
+static bool is_cpu(enum metric m)
+{
+	return m == METRIC_SERVER_CPU || m == METRIC_WORKER_CPU;
+}
+
 void measurement_conclude(struct measurement *m)
 {
 	enum metric primary = primary_of(m);
@@ -303,6 +324,8 @@ void measurement_conclude(struct measurement *m)
 	m->verdict = VERDICT_INCONCLUSIVE;
 	if (m->pairs < STATS_PAIRS_MIN ||
 	    (double)m->disturbed > MEASUREMENT_DISTURBED_MAX * (double)m->pairs)
+		return;
+	if (!is_cpu(primary) && measurement_client_bound(m))
 		return;
 	if (m->check.valid || !m->check.done)
 		m->verdict = stats_judge(&m->ratios[primary],

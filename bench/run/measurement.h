@@ -95,6 +95,7 @@ struct measurement {
 	struct memory_point *points;
 	size_t point_count;
 	struct observations observations;
+	double observed_busy; /* the worker's share of its core, most */
 	char outcome[512]; /* what became of it, in words; "": nothing to say */
 	struct cJSON *distributions; /* owned: what: file, or NULL */
 
@@ -138,10 +139,19 @@ void measurement_fail(struct measurement *m, const struct rig *r);
  * figures, check, parameters and verdict, without slices.
  */
 void measurement_restore(struct measurement *m, struct cJSON *takes);
-/* Figures and verdict. The interval's randomness follows from m->seed. */
+/*
+ * Figures and verdict, which is inconclusive when it would be about times or
+ * rates and the client was the bottleneck. The interval's randomness follows
+ * from m->seed.
+ */
 void measurement_conclude(struct measurement *m);
 
 /* Queries */
+/*
+ * Whether the load worker was the bottleneck on either side, or in an observed
+ * slice, so that times and rates rank not. Of a restored one, as it was told.
+ */
+bool measurement_client_bound(const struct measurement *m);
 const char *metric_name(enum metric m);
 /* What a slice says about a metric; NaN when nothing. */
 double metric_value(enum metric m, const struct rig_slice *s);

@@ -124,7 +124,7 @@ struct cJSON *results_measurement(const struct suite *s,
 	until = until_to_json(&s->until, m);
 	if (until)
 		put_item(json, "until", until);
-	put_bool(json, "client_bound", caveats_client_bound(m));
+	put_bool(json, "client_bound", measurement_client_bound(m));
 	put_item(json, "caveats", caveats_of(m));
 	/* The long part last, where a reader can skip it. */
 	if (slices)

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* Times and rates are not ranked when the load worker was the bottleneck. */
+#include "bench/run/measurement.h"
+
+#include <cjson/cJSON.h>
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "bench/run/budget.h"
+#include "bench/run/caveats.h"
+#include "bench/run/observe.h"
+
+#define PAIRS 12
+
+static struct scenario scenario;
+static struct variant variant;
+static struct target target;
+static struct measurement m;
+
+static void set_up(void)
+{
+	scenario = (struct scenario){.name = "slow", .method = METHOD_PAIRS};
+	variant = (struct variant){.name = "frozen", .kind = LOAD_OPEN};
+	target = (struct target){.name = "ws", .dialect = "ws"};
+	measurement_init(&m, &scenario, &variant, &target, &target);
+	m.seed = 7;
+	m.values[PARAM_MARGIN] = 0.1;
+	m.values[PARAM_WORKERS] = 1;
+	/* As the budget's bound on a p99 wants it. */
+	m.values[PARAM_RATE] = 10000;
+	m.values[PARAM_SLICE_MS] = 1000;
+}
+
+static void tear_down(void)
+{
+	measurement_release(&m);
+}
+
+TestSuite(measurement, .init = set_up, .fini = tear_down);
+
+/* A slice in which all costs and times are `cost`. */
+static void fill(struct rig_slice *s, uint64_t cost, double busy)
+{
+	rig_slice_init(s);
+	s->valid = true;
+	s->result.kind = LOAD_OPEN;
+	s->result.end_ns = 1000000000;
+	s->result.deliveries = 4000;
+	s->result.busy = busy;
+	s->cost.cpu_ns = cost * 4000;
+	hist_record_n(&s->result.from_intended[RECEIPTS_ALL], cost, 4000);
+}
+
+/* The target takes half of what the baseline does, or as little varied. */
+static void measure(double baseline_busy, double target_busy)
+{
+	for (size_t i = 0; i < PAIRS; i++) {
+		struct rig_slice pair[SIDES];
+
+		fill(&pair[SIDE_BASELINE], 20000 + 10 * i, baseline_busy);
+		fill(&pair[SIDE_TARGET], 10000, target_busy);
+		cr_assert_not(measurement_pair(&m, pair, i, 0, false));
+		for (int k = 0; k < SIDES; k++)
+			rig_slice_release(&pair[k]);
+	}
+	measurement_conclude(&m);
+}
+
+static bool noted(void)
+{
+	cJSON *list = caveats_of(&m);
+	const cJSON *item;
+	bool found = false;
+
+	cJSON_ArrayForEach(item, list)
+	{
+		if (strstr(item->valuestring, "over 70 % of its core"))
+			found = true;
+	}
+	cJSON_Delete(list);
+	return found;
+}
+
+static void budget_says(const char *state)
+{
+	cJSON *list = budget_to_json(&m, 1);
+
+	cr_assert_eq(cJSON_GetArraySize(list), 1);
+	cr_assert_str_eq(
+		cJSON_GetObjectItem(cJSON_GetArrayItem(list, 0), "state")
+			->valuestring,
+		state);
+	cJSON_Delete(list);
+}
+
+Test(measurement, a_tail_is_ranked_when_the_client_keeps_up)
+{
+	m.values[PARAM_FROZEN] = 1;
+	measure(0.69, 0.69);
+	cr_assert_not(measurement_client_bound(&m));
+	cr_assert_eq(m.verdict, VERDICT_BETTER);
+	cr_assert_not(noted());
+	budget_says("met");
+}
+
+Test(measurement, a_tail_of_a_busy_client_is_shown_and_not_ranked)
+{
+	m.values[PARAM_FROZEN] = 1;
+	measure(0.5, 0.71);
+	cr_assert(measurement_client_bound(&m));
+	cr_assert_float_eq(m.ratios[METRIC_LATENCY_TAIL].value, 0.5, 0.01);
+	cr_assert_eq(m.verdict, VERDICT_INCONCLUSIVE);
+	cr_assert(noted());
+	budget_says("undecided");
+}
+
+/* It would flatter the target. */
+Test(measurement, either_side_binds)
+{
+	m.values[PARAM_FROZEN] = 1;
+	measure(0.71, 0.5);
+	cr_assert(measurement_client_bound(&m));
+	cr_assert_eq(m.verdict, VERDICT_INCONCLUSIVE);
+}
+
+Test(measurement, server_cpu_is_ranked_beside_a_busy_client)
+{
+	measure(0.9, 0.9);
+	cr_assert(measurement_client_bound(&m));
+	cr_assert_eq(m.verdict, VERDICT_BETTER);
+	cr_assert(noted());
+}
+
+Test(measurement, an_observed_slice_binds)
+{
+	struct rig_slice slice;
+
+	m.baseline = NULL;
+	fill(&slice, 10000, 0.71);
+	observe_deliveries(&m, &slice);
+	slice.result.busy = 0.1;
+	observe_deliveries(&m, &slice);
+	rig_slice_release(&slice);
+	cr_assert(measurement_client_bound(&m), "its busiest slice counts");
+	cr_assert(noted());
+}
+
+Test(measurement, a_restored_one_is_as_it_was_told)
+{
+	measurement_restore(&m, cJSON_Parse("{\"client_bound\": true}"));
+	cr_assert(measurement_client_bound(&m));
+	cJSON_Delete(m.earlier);
+	measurement_restore(&m, cJSON_Parse("{\"client_bound\": false}"));
+	cr_assert_not(measurement_client_bound(&m));
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// pushmark run as scripts and full disks meet it: what cannot be written is
+// told before the work starts, and events tell how far it is.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { program } from "./lib/server.mjs";
+
+const ROOT = process.getuid() === 0;
+const NOBODY = 65534;
+
+let folder;
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), "pushmark-runs-"));
+  chmodSync(folder, 0o755);
+});
+after(() => rmSync(folder, { recursive: true }));
+
+const smoke = (out) => ["run", "fanout", "--size", "smoke", "--target", "ws", "--json", "--out", out];
+
+function ended({ status, stdout, stderr, error }) {
+  assert.equal(error, undefined);
+  const events = stdout.toString().split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  return { status, stderr: stderr.toString(), events };
+}
+
+const run = (out, options = {}) => ended(spawnSync(program("pushmark"), smoke(out), options));
+
+// In a shell, which is given the program and its arguments.
+const within = (command, out) =>
+  ended(spawnSync("sh", ["-c", command, program("pushmark"), ...smoke(out)]));
+
+function toldBefore({ status, stderr, events }, what) {
+  assert.equal(status, 1, stderr);
+  assert.match(stderr, /^pushmark run: [^\n]+\n$/, "no step was begun");
+  assert.match(stderr, what);
+  assert.deepEqual(events.map((e) => e.event), ["failed"]);
+  assert.equal(`pushmark run: ${events[0].what}\n`, stderr);
+}
+
+describe("before the work starts", () => {
+  test("a folder without permission", () => {
+    const out = join(folder, "locked");
+    mkdirSync(out, { mode: 0o555 });
+    const who = ROOT ? { uid: NOBODY, gid: NOBODY } : {};
+    toldBefore(run(out, who), /cannot write to .*locked: Permission denied/);
+    toldBefore(run(join(out, "inner"), who), /cannot write to .*inner: Permission denied/);
+    assert.deepEqual(readdirSync(out), []);
+  });
+
+  test("a file where the folder is to be", () => {
+    const out = join(folder, "file");
+    writeFileSync(out, "mine");
+    toldBefore(run(join(out, "x")), /cannot write to .*: Not a directory/);
+    toldBefore(run(out), /cannot write .*: Not a directory/);
+    assert.equal(readFileSync(out, "utf8"), "mine");
+  });
+
+  const mounts = spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]).status === 0;
+  test("a disk without room", { skip: mounts ? false : "nothing can be mounted here" }, () => {
+    const out = join(folder, "small");
+    mkdirSync(out);
+    const end = ended(spawnSync("unshare", ["-rm", "sh", "-c",
+      'mount -t tmpfs -o size=256k none "$1" && shift && "$0" "$@" && exit 9; code=$?; ' +
+        'test -z "$(ls "$FOLDER")" || exit 8; exit $code',
+      program("pushmark"), out, ...smoke(out)], { env: { ...process.env, FOLDER: out } }));
+    toldBefore(end, /may need [\d.]+ MB, and 0\.3 MB are free there/);
+  });
+});
+
+test("a disk that is full in the middle ends the run", () => {
+  const out = join(folder, "limited");
+  // No file may be longer than a block: what statvfs() says does not tell.
+  const { status, stderr, events } = within('ulimit -f 1; exec "$0" "$@"', out);
+  assert.equal(status, 1, stderr);
+  const last = events.at(-1);
+  assert.equal(events[0].event, "start");
+  assert.equal(last.event, "failed");
+  assert.match(last.what, /^cannot write .*: File too large; what was written before is kept$/);
+  assert.ok(stderr.endsWith(`pushmark run: ${last.what}\n`), stderr);
+  assert.deepEqual(events.filter((e) => e.event === "end"), []);
+  assert.deepEqual(readdirSync(out).filter((name) => name.startsWith("run.json")), []);
+});
+
+describe("a run that ends well", () => {
+  let end, result;
+
+  before(() => {
+    const out = join(folder, "well");
+    end = run(out);
+    assert.equal(end.status, 0, end.stderr);
+    result = JSON.parse(readFileSync(join(out, "run.json"), "utf8"));
+  });
+
+  test("events come in their order", () => {
+    const { events } = end;
+    const [start, last] = [events[0], events.at(-1)];
+    assert.deepEqual([start.event, last.event], ["start", "end"]);
+    assert.deepEqual([start.size, start.scenarios, start.targets], ["smoke", ["fanout"], ["bare", "ws"]]);
+    assert.ok(start.planned_s > 0);
+    assert.deepEqual([last.interrupted, last.succeeded], [false, true]);
+    assert.ok(events.slice(1, -1).every((e) => ["progress", "measurement"].includes(e.event)));
+    const told = events.filter((e) => e.event === "measurement");
+    assert.equal(told.length, start.measurements);
+    assert.deepEqual(
+      told.map((m) => [m.scenario, m.variant, m.target, m.slices]),
+      result.measurements.map((m) => [m.scenario, m.variant, m.target, undefined]));
+  });
+
+  test("progress tells the time left", () => {
+    const steps = end.events.filter((e) => e.event === "progress");
+    for (const m of result.measurements)
+      assert.ok(steps.some((e) => e.step === `${m.scenario}, ${m.variant}: ${m.target}`), m.variant);
+    for (const [i, e] of steps.entries()) {
+      assert.ok(e.left_s >= 0, JSON.stringify(e));
+      assert.ok(i === 0 || e.done_s >= steps[i - 1].done_s, JSON.stringify(e));
+    }
+    // At the first step all is left.
+    assert.ok(Math.abs(steps[0].left_s - end.events[0].planned_s) <= 0.1);
+    assert.equal(end.stderr.match(/ {2}RUN .* \(about \d+ s left\)\n/g).length,
+      result.measurements.length);
+  });
+});
