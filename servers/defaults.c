@@ -13,6 +13,7 @@ static void from_http(const struct http_options *h, struct server_options *o)
 	o->host = h->host;
 	o->port = h->port;
 	o->max_connections = (int64_t)h->max_connections;
+	o->send_buffer = (int64_t)h->send_buffer;
 	o->head_timeout = (int64_t)h->head_timeout_ms;
 	o->body_timeout = (int64_t)h->body_timeout_ms;
 	o->idle_timeout = (int64_t)h->idle_timeout_ms;

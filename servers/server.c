@@ -258,6 +258,7 @@ static enum err start_http(struct server *s, const struct server_options *o)
 		.host = o->host,
 		.port = (int)o->port,
 		.max_connections = (uint64_t)o->max_connections,
+		.send_buffer = (uint64_t)o->send_buffer,
 		.head_timeout_ms = (uint64_t)o->head_timeout,
 		.body_timeout_ms = (uint64_t)o->body_timeout,
 		.idle_timeout_ms = (uint64_t)o->idle_timeout,

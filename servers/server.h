@@ -25,6 +25,7 @@ struct server_options {
 	int64_t fragment;
 	int64_t port;
 	int64_t max_connections; /* 0: from the descriptor limit */
+	int64_t send_buffer;	 /* 0: the kernel's own */
 	int64_t ping_interval, ping_timeout, max_payload, max_chunked;
 	int64_t upgrade_timeout, connect_timeout, close_timeout, retry;
 	int64_t head_timeout, body_timeout, idle_timeout;

@@ -255,18 +255,11 @@ static const struct dialect *find_dialect(const char *name)
 	return NULL;
 }
 
-/* Another process soon after this one starts elsewhere. */
 static void pick_sources(struct group *g)
 {
-	unsigned first = (unsigned)getpid() * LOAD_GROUPS * GROUP_SOURCES;
-
-	if (strncmp(g->target.host, "127.", 4) != 0)
-		return;
 	for (size_t i = 0; i < GROUP_SOURCES; i++) {
-		unsigned n = first + g->env->sources++;
-
-		(void)snprintf(g->sources[i], sizeof(g->sources[i]),
-			       "127.%u.%u.1", (n >> 8 & 127) + 1, n & 255);
+		if (!group_pick_source(g, g->sources[i]))
+			return;
 	}
 	g->options.local = g->sources[0];
 }
@@ -423,7 +416,6 @@ void group_free(struct group *g)
 	for (uint32_t i = 0; g->members && i < g->started; i++)
 		client_free(g->members[i].client);
 	sinks_free(g->sinks);
-	group_thaw(g);
 	free(g->members);
 	free(g->rooms);
 	free(g->room_names);
@@ -442,33 +434,17 @@ void group_publish(struct group *g, uint32_t number, struct slice data,
 		       SLICE("message"), data, false, id);
 }
 
-enum err group_freeze(struct group *g, uint32_t count)
+/* Another process soon after this one starts elsewhere. */
+bool group_pick_source(struct group *g, char into[16])
 {
-	uint64_t deadline_ns = now_of(g) + DEFAULT_TIMEOUT_NS;
-	enum err e;
+	unsigned n = (unsigned)getpid() * LOAD_GROUPS * GROUP_SOURCES +
+		     g->env->sources;
 
-	group_thaw(g);
-	e = sinks_new(g->env->loop, g->target.dialect, &g->options, count,
-		      &g->frozen);
-	if (e)
-		return e;
-	sinks_freeze(g->frozen);
-	for (uint32_t i = 0; i < count; i++)
-		sinks_connect(g->frozen);
-	while (!e && sinks_open(g->frozen) < count) {
-		if (g->env->cut || sinks_closed(g->frozen) > 0 ||
-		    now_of(g) >= deadline_ns)
-			e = ERR_IO;
-		else
-			e = loop_tick(g->env->loop, STEP_MS);
-	}
-	return e;
-}
-
-void group_thaw(struct group *g)
-{
-	sinks_free(g->frozen);
-	g->frozen = NULL;
+	if (strncmp(g->target.host, "127.", 4) != 0)
+		return false;
+	g->env->sources++;
+	(void)snprintf(into, 16, "127.%u.%u.1", (n >> 8 & 127) + 1, n & 255);
+	return true;
 }
 
 void group_flush(struct group *g)

@@ -70,7 +70,6 @@ struct group {
 	struct group_member *members;  /* decoding subscribers */
 	uint32_t member_count;	       /* raw: 1, the reference */
 	struct sinks *sinks;	       /* raw: the others; else NULL */
-	struct sinks *frozen;	       /* during a slice with such, or NULL */
 	uint32_t started, open;	       /* of the members */
 	uint32_t closed;	       /* connections that ended on their own */
 	uint64_t lost, reopened, gaps; /* of a group that reconnects, ever */
@@ -101,14 +100,14 @@ void group_free(struct group *g); /* disconnects; NULL is legal */
 /* Queues message `number` of the publisher to its room; see group_flush(). */
 void group_publish(struct group *g, uint32_t number, struct slice data,
 		   uint64_t id);
-/*
- * Connects `count` subscribers more that never read. ERR_IO: not all of them
- * opened, and group_error() may say why. group_thaw() closes them.
- */
-MUST_USE enum err group_freeze(struct group *g, uint32_t count);
-void group_thaw(struct group *g);
 /* Sends what was queued now, instead of at the tick's end. */
 void group_flush(struct group *g);
+
+/*
+ * A source address of its own for some connections more; false when the target
+ * is not on the loopback network, where any will do.
+ */
+bool group_pick_source(struct group *g, char into[16]);
 
 /* Queries */
 void group_count_bytes(const struct group *g, struct group_bytes *out);

@@ -163,6 +163,9 @@ static const struct field plan_fields[] = {
 	FIELD_BOOL("stamps", struct load_plan, stamps),
 	FIELD_BOOL("split", struct load_plan, split),
 	FIELD_U32("frozen", struct load_plan, frozen),
+	FIELD_U32("slow", struct load_plan, slow),
+	FIELD_U32("slow_rate", struct load_plan, slow_rate),
+	FIELD_DOUBLE("churn", struct load_plan, churn),
 	FIELD_END,
 };
 
@@ -197,6 +200,9 @@ static const struct field result_fields[] = {
 	FIELD_U64("gaps", struct load_result, gaps),
 	FIELD_U64("unsent", struct load_result, unsent),
 	FIELD_HIST("away", struct load_result, away),
+	FIELD_U64("visits", struct load_result, visits),
+	FIELD_U32("stuck_open", struct load_result, stuck_open),
+	FIELD_U64("stuck_bytes", struct load_result, stuck_bytes),
 	FIELD_BOOL("timed_out", struct load_result, timed_out),
 	FIELD_HIST("ack", struct load_result, ack),
 	FIELD_HIST("lag", struct load_result, lag),

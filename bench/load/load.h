@@ -109,10 +109,13 @@ struct load_plan {
 	bool stamps;	      /* `kernel` and `client_lag` of the result */
 	bool split;	      /* `http_*` and `segments_*` of the result */
 	/*
-	 * So many subscribers more, connected before the slice and closed
-	 * behind it, that never read. For dialects as in `raw`.
+	 * Others in the rooms, connected before the slice and closed behind
+	 * it, see company.h: `frozen` never read; `slow` read `slow_rate`
+	 * bytes a second each; and `churn` visitors a
+	 * second come and go.
 	 */
-	uint32_t frozen;
+	uint32_t frozen, slow, slow_rate;
+	double churn;
 };
 
 struct load_result {
@@ -137,6 +140,14 @@ struct load_result {
 	uint64_t gaps;	   /* told to subscribers */
 	uint64_t unsent;   /* messages due while the publisher was away */
 	struct hist away;  /* from being lost to being a member again */
+	/*
+	 * Of the company: visitors that became members; of those that are
+	 * frozen or slow, how many the server keeps at the end, and what waits
+	 * for them in the kernel at both ends, if all are on this host.
+	 */
+	uint64_t visits;
+	uint32_t stuck_open;
+	uint64_t stuck_bytes;
 	bool timed_out;	   /* drain_ns passed with something missing */
 	struct ledger_totals ledger; /* raw: of the one that decodes */
 	/* Latency over messages, and over all receipts; see receipts.h.

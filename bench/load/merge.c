@@ -157,6 +157,9 @@ static void add_part(struct load_result *into, const struct load_result *p)
 	into->reopened += p->reopened;
 	into->gaps += p->gaps;
 	into->unsent += p->unsent;
+	into->visits += p->visits;
+	into->stuck_open += p->stuck_open;
+	into->stuck_bytes += p->stuck_bytes;
 	into->timed_out = into->timed_out || p->timed_out;
 	if (p->end_ns > into->end_ns)
 		into->end_ns = p->end_ns;

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "clients/env.h"
 #include "servers/base/buf.h"
@@ -14,6 +16,7 @@
 
 #define REQUEST_MAX 4096
 #define INPUT 65536
+#define SIP_NS 20000000 /* slow ones read so often */
 #define HEAD_END "\r\n\r\n"
 
 struct sink {
@@ -21,14 +24,16 @@ struct sink {
 	struct sinks *set;
 	unsigned matched; /* bytes of HEAD_END seen in a row */
 	bool headed;	  /* the response's head is behind us */
+	bool sips;	  /* is read by the timer */
 };
 
 struct sinks {
 	struct loop *loop;
 	const struct client_options *options;
 	struct buf request;
-	bool http; /* the answer starts with a head */
-	bool frozen;
+	bool http;	     /* the answer starts with a head */
+	struct loop_fd timer; /* of slow ones, every SIP_NS */
+	double rate, due;     /* bytes a second, and not read yet, of each */
 	uint32_t max, started, open, closed;
 	uint64_t bytes_in, bytes_out;
 	const char *error;
@@ -48,10 +53,10 @@ static void gone(struct sink *k, const char *why)
 }
 
 /* Receiving: `got` is 0 when nothing more can be read now. */
-static bool receive(struct sink *k, size_t *got)
+static bool receive_some(struct sink *k, size_t max, size_t *got)
 {
 	struct sinks *s = k->set;
-	ssize_t n = recv(k->conn.io.fd, s->input, sizeof(s->input), 0);
+	ssize_t n = recv(k->conn.io.fd, s->input, max, 0);
 
 	*got = n > 0 ? (size_t)n : 0;
 	s->bytes_in += *got;
@@ -59,6 +64,11 @@ static bool receive(struct sink *k, size_t *got)
 		return true;
 	gone(k, n == 0 ? "closed by the server" : "connection reset");
 	return false;
+}
+
+static bool receive(struct sink *k, size_t *got)
+{
+	return receive_some(k, INPUT, got);
 }
 
 /* The plain loop. */
@@ -89,13 +99,40 @@ static bool past_head(struct sink *k, size_t got)
 	return false;
 }
 
-/* It stays open, and nobody looks at it any more. */
-static void freeze(struct sink *k)
+/* It stays open, and only the timer looks at it any more. */
+static void slow_down(struct sink *k)
 {
 	int fd = k->conn.io.fd;
 
 	loop_remove(k->set->loop, &k->conn.io);
 	k->conn.io.fd = fd; /* so that it is closed in the end */
+	k->sips = true;
+}
+
+static void sip(struct sink *k, size_t most)
+{
+	size_t got = 1;
+
+	while (most > 0 && got > 0 &&
+	       receive_some(k, most < INPUT ? most : INPUT, &got))
+		most -= got;
+}
+
+static void on_timer(struct loop_fd *f, uint32_t events)
+{
+	struct sinks *s = container_of(f, struct sinks, timer);
+	uint64_t times = 0;
+	size_t most;
+
+	(void)events;
+	(void)!read(f->fd, &times, sizeof(times));
+	s->due += s->rate * (double)(times * SIP_NS) / 1e9;
+	most = (size_t)s->due;
+	s->due -= (double)most;
+	for (uint32_t i = 0; i < s->started; i++) {
+		if (s->items[i].sips && conn_open(&s->items[i].conn))
+			sip(&s->items[i], most);
+	}
 }
 
 static void on_opening(struct loop_fd *f, uint32_t events)
@@ -108,8 +145,8 @@ static void on_opening(struct loop_fd *f, uint32_t events)
 		if (f->on_event == on_opening && past_head(k, got)) {
 			f->on_event = on_bytes;
 			k->set->open++;
-			if (k->set->frozen) {
-				freeze(k);
+			if (k->set->rate > 0) {
+				slow_down(k);
 				return;
 			}
 		}
@@ -200,6 +237,7 @@ enum err sinks_new(struct loop *l, const char *dialect,
 	s->loop = l;
 	s->options = o;
 	s->max = max;
+	s->timer.fd = -1;
 	s->error = "";
 	s->items = xcalloc((size_t)max + 1, sizeof(*s->items));
 	buf_init(&s->request, REQUEST_MAX);
@@ -212,10 +250,21 @@ enum err sinks_new(struct loop *l, const char *dialect,
 	return ERR_OK;
 }
 
+static void close_timer(struct sinks *s)
+{
+	int fd = s->timer.fd;
+
+	if (fd < 0)
+		return;
+	loop_remove(s->loop, &s->timer);
+	(void)close(fd);
+}
+
 void sinks_free(struct sinks *s)
 {
 	if (!s)
 		return;
+	close_timer(s);
 	for (uint32_t i = 0; i < s->started; i++)
 		conn_close(&s->items[i].conn);
 	buf_release(&s->request);
@@ -225,9 +274,21 @@ void sinks_free(struct sinks *s)
 
 /* Operations */
 
-void sinks_freeze(struct sinks *s)
+enum err sinks_slow(struct sinks *s, uint32_t rate)
 {
-	s->frozen = true;
+	const struct timespec each = {.tv_nsec = SIP_NS};
+	const struct itimerspec at = {.it_value = each, .it_interval = each};
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+
+	CHECK(rate > 0);
+	s->rate = rate;
+	if (fd < 0)
+		return ERR_IO;
+	if (timerfd_settime(fd, 0, &at, NULL) == 0 &&
+	    loop_add(s->loop, &s->timer, fd, EPOLLIN, on_timer) == ERR_OK)
+		return ERR_OK;
+	(void)close(fd);
+	return ERR_IO;
 }
 
 void sinks_connect(struct sinks *s)

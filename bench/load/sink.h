@@ -32,8 +32,11 @@ MUST_USE enum err sinks_new(struct loop *l, const char *dialect,
 void sinks_free(struct sinks *s); /* closes; NULL is legal */
 
 /* Operations */
-/* Those that open from now on are not read: their peer gets stuck. */
-void sinks_freeze(struct sinks *s);
+/*
+ * Those that open from now on read so many bytes a second each, so that their
+ * peer has to wait for them. ERR_IO when there is no timer for it.
+ */
+MUST_USE enum err sinks_slow(struct sinks *s, uint32_t rate);
 /* Starts connecting one more; failures are seen in sinks_closed(). */
 void sinks_connect(struct sinks *s);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/load/sockets.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <linux/tcp.h> /* glibc's tcp_info is an old one */
 #include <netinet/in.h>
@@ -74,4 +75,46 @@ void sockets_segments(struct socket_segments *out)
 	while ((entry = readdir(d)) != NULL)
 		add_segments((int)strtol(entry->d_name, NULL, 10), out);
 	(void)closedir(d);
+}
+
+#define ESTABLISHED 1 /* the kernel's TCP_ESTABLISHED */
+
+/* Of a line in /proc/net/tcp: addresses and numbers are hexadecimal. */
+struct tcp_line {
+	unsigned local, remote, state;
+	unsigned long sending, receiving; /* bytes that wait */
+};
+
+static bool read_line(const char *text, struct tcp_line *out)
+{
+	/* NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers. */
+	return sscanf(text, "%*d: %x:%*x %x:%*x %x %lx:%lx", &out->local,
+		      &out->remote, &out->state, &out->sending,
+		      &out->receiving) == 5;
+}
+
+void sockets_peers(const char *source, struct socket_peers *out)
+{
+	struct in_addr address = {0};
+	struct tcp_line l;
+	char text[256];
+	FILE *f = fopen("/proc/self/net/tcp", "re");
+
+	*out = (struct socket_peers){0};
+	if (!f || inet_pton(AF_INET, source, &address) != 1) {
+		if (f)
+			(void)fclose(f);
+		return;
+	}
+	while (fgets(text, sizeof(text), f)) {
+		if (!read_line(text, &l))
+			continue;
+		if (l.remote == address.s_addr) {
+			out->open += l.state == ESTABLISHED;
+			out->bytes += l.sending;
+		}
+		if (l.local == address.s_addr)
+			out->bytes += l.receiving;
+	}
+	(void)fclose(f);
 }

@@ -125,7 +125,7 @@ enum err team_begin_connect(struct team *t, const struct load_target *target)
 	return e;
 }
 
-/* Who never reads is connected to by the leader. */
+/* The leader brings the company. */
 enum err team_begin_run(struct team *t, const struct load_plan *p)
 {
 	struct load_plan plan = *p;
@@ -137,7 +137,8 @@ enum err team_begin_run(struct team *t, const struct load_plan *p)
 		board_clear(t->board);
 	for (uint32_t i = 0; i < t->size && !e; i++) {
 		e = note(t, i, worker_begin_run(t->workers[i], &plan));
-		plan.frozen = 0;
+		plan.frozen = plan.slow = 0;
+		plan.churn = 0;
 	}
 	return e;
 }

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 
 #include "bench/load/board.h"
+#include "bench/load/company.h"
 #include "bench/load/descriptors.h"
 #include "bench/load/drive.h"
 #include "bench/load/group.h"
@@ -65,17 +66,19 @@ static enum err on_connect(struct serving *s, const cJSON *json)
 static void run_plan(struct group *g, const struct load_plan *plan,
 		     struct load_result *result)
 {
+	struct company *company;
+
 	if (!g) {
 		(void)snprintf(result->error, sizeof(result->error),
 			       "the group is not connected");
 		return;
 	}
-	if (plan->frozen > 0 && group_freeze(g, plan->frozen) != ERR_OK)
-		(void)snprintf(result->error, sizeof(result->error),
-			       "subscribers that do not read did not open");
-	else
-		drive_run(g, plan, result);
-	group_thaw(g);
+	if (company_join(g, plan, &company, result->error) != ERR_OK)
+		return;
+	drive_run(g, plan, result);
+	if (company)
+		company_tell(company, result);
+	company_leave(company);
 }
 
 static enum err on_run(struct serving *s, const cJSON *json)

@@ -147,7 +147,9 @@ void cells_verdict(struct table *t, const struct cJSON *m)
 	/* Against itself any difference is the measurement's own. */
 	if (strcmp(view_text(m, "target"), view_text(m, "baseline")) == 0 &&
 	    strcmp(view_text(m, "method"), "client") != 0 &&
-	    !(view_number(m, "parameters.frozen") > 0))
+	    !(view_number(m, "parameters.frozen") > 0 ||
+	      view_number(m, "parameters.slow") > 0 ||
+	      view_number(m, "parameters.churn") > 0))
 		verdict = "noise band";
 	if (strcmp(verdict, "better") == 0)
 		style = TABLE_GOOD;

@@ -105,7 +105,7 @@ static bool section_is_observed(const struct section *s)
 /* Compared is the tail of those who read beside some who do not. */
 static bool is_tail(const cJSON *m)
 {
-	return view_number(m, "parameters.frozen") > 0;
+	return strcmp(view_text(m, "primary"), "latency_tail") == 0;
 }
 
 /* Each unit is a connection that was opened. */
@@ -117,6 +117,11 @@ static bool is_connect(const cJSON *m)
 static bool is_against(const cJSON *m, const char *baseline)
 {
 	return strcmp(view_text(m, "baseline"), baseline) == 0;
+}
+
+static bool has_company(const cJSON *m)
+{
+	return view_number(m, "parameters.churn") > 0 || is_tail(m);
 }
 
 static void pairs_columns(struct table *t, const cJSON *m)
@@ -138,6 +143,7 @@ static void pairs_columns(struct table *t, const cJSON *m)
 	table_column(t, "CPU µs (user+sys)", TABLE_RIGHT);
 	table_column(t,
 		     is_tail(m)		     ? "p99 / without [95 %]"
+		     : has_company(m)	     ? "/ without [95 %]"
 		     : is_against(m, "bare") ? "/ bare [95 %]"
 					     : "ratio [95 %]",
 		     TABLE_LEFT);
@@ -186,13 +192,15 @@ static const cJSON *observation_of(const cJSON *m, const char *name)
 	return NULL;
 }
 
-static void memory_columns(struct table *t)
+static void memory_columns(struct table *t, const cJSON *m)
 {
 	table_column(t, "target", TABLE_LEFT);
 	table_column(t, "memory/connection", TABLE_RIGHT);
 	table_column(t, "[95 %]", TABLE_LEFT);
 	table_column(t, "heap", TABLE_RIGHT);
 	table_column(t, "kernel", TABLE_RIGHT);
+	if (view_number(m, "parameters.watch_ms") > 0)
+		table_column(t, "CPU/s", TABLE_RIGHT);
 	table_column(t, "before", TABLE_RIGHT);
 	table_column(t, "with all", TABLE_RIGHT);
 	table_column(t, "state", TABLE_LEFT);
@@ -208,6 +216,8 @@ static void memory_row(struct table *t, const cJSON *m, struct view_caveats *c)
 	cells_memory(t, view_figure(m, "memory"));
 	cells_bytes(t, view_number(observation_of(m, "heap"), "value"));
 	cells_bytes(t, view_number(observation_of(m, "kernel"), "value"));
+	if (view_number(m, "parameters.watch_ms") > 0)
+		cells_observation(t, observation_of(m, "CPU/s"), false);
 	cells_bytes(t, view_number(point, "before"));
 	cells_bytes(t, view_number(point, "after"));
 	table_cell(t, view_get(m, "failure") ? "failed" : "");
@@ -297,6 +307,31 @@ static void observed_table(const struct section *s, struct table *t,
 	}
 }
 
+/* Beneath pairs: what was seen of the company that they had. */
+static void company_table(const struct section *s, FILE *out,
+			  enum table_output how)
+{
+	const char *names[OBSERVED_MAX];
+	size_t count = observed_names(s, names);
+	struct table t;
+
+	if (count == 0)
+		return;
+	table_init(&t);
+	table_column(&t, "company", TABLE_LEFT);
+	for (size_t i = 0; i < count; i++)
+		table_column(&t, names[i], TABLE_RIGHT);
+	for (size_t i = 0; i < s->count; i++) {
+		table_cell(&t, view_text(s->rows[i], "target"));
+		for (size_t k = 0; k < count; k++)
+			observed_cell(&t, s->rows[i],
+				      observation_of(s->rows[i], names[k]));
+	}
+	(void)fputc('\n', out);
+	table_print(&t, out, how);
+	table_release(&t);
+}
+
 static void known_table(const struct section *s, struct table *t,
 			struct view_caveats *caveats)
 {
@@ -305,7 +340,7 @@ static void known_table(const struct section *s, struct table *t,
 	bool client = strcmp(method, "client") == 0;
 
 	if (memory)
-		memory_columns(t);
+		memory_columns(t, s->rows[0]);
 	else if (client)
 		client_columns(t);
 	else
@@ -332,6 +367,8 @@ void section_table(const struct section *s, struct view_caveats *caveats,
 		known_table(s, &t, caveats);
 	table_print(&t, out, how);
 	table_release(&t);
+	if (strcmp(view_text(s->rows[0], "method"), "pairs") == 0)
+		company_table(s, out, how);
 }
 
 /* Costs beside CPU */

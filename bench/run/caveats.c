@@ -94,22 +94,29 @@ static void about_load(cJSON *list, const struct measurement *m)
 		    "delivery is.",
 		    MEASUREMENT_BUSY_MAX * 100,
 		    closed ? ", as it must in a closed loop on two cores" : "");
-	if (m->scenario->baseline && m->values[PARAM_FROZEN] == 0)
+	if (m->scenario->baseline && !measurement_has_company(m))
 		add(list, "Compared with %s, not with bare.",
 		    m->baseline->name);
-	if (m->values[PARAM_FROZEN] > 0)
+	if (measurement_primary(m) == METRIC_LATENCY_TAIL)
 		add(list,
 		    "Open loop at %.4g messages a second. Compared is the p99 "
-		    "of all receipts, with %.0f more that never read in the "
-		    "room and without; who does not read is not among those "
-		    "who are timed.",
-		    m->values[PARAM_RATE], m->values[PARAM_FROZEN]);
+		    "of all receipts, with %.0f more in the room that %s and "
+		    "without; they are not among those who are timed.",
+		    m->values[PARAM_RATE],
+		    m->values[PARAM_FROZEN] + m->values[PARAM_SLOW],
+		    m->values[PARAM_SLOW] > 0 ? "read slowly" : "never read");
 	else if (m->variant->kind == LOAD_OPEN)
 		add(list,
 		    "Open loop at %.4g messages a second, the same for every "
 		    "target: %.0f %% of what bare could deliver before. Times "
 		    "count from when a message should have left.",
 		    m->values[PARAM_RATE], 100 * m->values[PARAM_LOAD]);
+	if (m->values[PARAM_CHURN] > 0)
+		add(list,
+		    "%.4g visitors a second come, stay for half a second and "
+		    "go: their handshakes and what they receive are part of "
+		    "the costs, and not of the deliveries.",
+		    m->values[PARAM_CHURN]);
 	about_uncorrected(list, m);
 	if (m->variant->kind == LOAD_RTT && m->values[PARAM_SPIN] == 0)
 		add(list, "The client sleeps while it waits, and being woken "

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bench/load/descriptors.h"
 #include "servers/base/check.h"
@@ -37,14 +38,14 @@ static enum err log_path(const struct cell *c, const struct target *t,
 }
 
 enum err cell_start_server(struct cell *c, int index, const struct target *t,
-			   char *const *more, const char *role)
+			   const char *role)
 {
 	char path[PATH_MAX];
 	enum err e = log_path(c, t, role, path);
 
 	return e ? e
-		 : rig_start_server(&c->rig, index, t, more, c->suite->home,
-				    path);
+		 : rig_start_server(&c->rig, index, t, c->server,
+				    c->suite->home, path);
 }
 
 enum err cell_start_relay(struct cell *c, int server, int port,
@@ -87,13 +88,42 @@ static enum err take_workers(struct cell *c, const struct measurement *m)
 	return rig_start_worker(&c->rig);
 }
 
+static bool same_arguments(char *const *a, char *const *b)
+{
+	if (!a || !b)
+		return a == b;
+	while (*a && *b && strcmp(*a, *b) == 0) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+/* Nor do those whose servers have other arguments share servers. */
+static enum err take_server(struct cell *c, const struct measurement *m)
+{
+	char *const *server = m->variant->server;
+
+	if (same_arguments(c->server, server))
+		return ERR_OK;
+	c->server = server;
+	if (!c->rig.targets[SIDE_TARGET])
+		return ERR_OK;
+	rig_stop(&c->rig);
+	c->is_connected = false;
+	c->is_warm = false;
+	return c->method->start(c);
+}
+
 static enum err run_variant(struct cell *c, struct measurement *m, unsigned at)
 {
 	unsigned starts = (unsigned)m->values[PARAM_STARTS];
 	enum err e;
 
 	m->complete = at + 1 >= starts;
-	e = take_workers(c, m);
+	e = take_server(c, m);
+	if (!e)
+		e = take_workers(c, m);
 	if (!e)
 		e = c->method->run(c, m, at);
 	/* What was planned is complete, also when more than that is cut. */
@@ -128,6 +158,7 @@ static enum err run_start(struct cell *c, unsigned at)
 
 	c->is_connected = false;
 	c->is_warm = false;
+	c->server = c->measurements[0].variant->server;
 	c->rig.workers = (uint32_t)c->measurements[0].values[PARAM_WORKERS];
 	descriptors_for(c);
 	e = c->method->start(c);

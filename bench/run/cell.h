@@ -20,6 +20,8 @@ struct cell {
 	const struct method *method;	  /* set by cell_run() */
 	struct measurement *measurements; /* one per variant */
 	struct rig rig;
+	/* More arguments for our own servers: the variant's at hand. */
+	char *const *server;
 	uint32_t connected; /* subscribers of each group */
 	uint32_t connected_rooms;
 	bool is_connected;
@@ -34,8 +36,7 @@ void cell_run(struct cell *c);
  * Their logs are named after the target and `role`, or "-link".
  */
 MUST_USE enum err cell_start_server(struct cell *c, int index,
-				    const struct target *t, char *const *more,
-				    const char *role);
+				    const struct target *t, const char *role);
 MUST_USE enum err cell_start_relay(struct cell *c, int server, int port,
 				   char *const *args);
 MUST_USE enum err cell_start_packets(struct cell *c, char *const *args);

@@ -286,11 +286,20 @@ static struct figure memory_of(const struct measurement *m)
 	return f;
 }
 
-/* What the verdict is about. */
-static enum metric primary_of(const struct measurement *m)
+static bool has_stuck(const struct measurement *m)
 {
-	return m->values[PARAM_FROZEN] > 0 ? METRIC_LATENCY_TAIL
-					   : method_of(m->scenario)->primary;
+	return m->values[PARAM_FROZEN] > 0 || m->values[PARAM_SLOW] > 0;
+}
+
+bool measurement_has_company(const struct measurement *m)
+{
+	return has_stuck(m) || m->values[PARAM_CHURN] > 0;
+}
+
+enum metric measurement_primary(const struct measurement *m)
+{
+	return has_stuck(m) ? METRIC_LATENCY_TAIL
+			    : method_of(m->scenario)->primary;
 }
 
 bool measurement_client_bound(const struct measurement *m)
@@ -316,7 +325,7 @@ static bool is_cpu(enum metric m)
 
 void measurement_conclude(struct measurement *m)
 {
-	enum metric primary = primary_of(m);
+	enum metric primary = measurement_primary(m);
 
 	for (int i = 0; i < METRICS; i++)
 		m->ratios[i] = ratio_of(m, (enum metric)i);

@@ -152,6 +152,10 @@ void measurement_conclude(struct measurement *m);
  * slice, so that times and rates rank not. Of a restored one, as it was told.
  */
 bool measurement_client_bound(const struct measurement *m);
+/* What the verdict is about. */
+enum metric measurement_primary(const struct measurement *m);
+/* Whether others are in the rooms besides those that are measured. */
+bool measurement_has_company(const struct measurement *m);
 const char *metric_name(enum metric m);
 /* What a slice says about a metric; NaN when nothing. */
 double metric_value(enum metric m, const struct rig_slice *s);

@@ -271,6 +271,8 @@ struct cJSON *measurement_to_json(const struct measurement *m)
 			 cJSON_Duplicate(m->distributions, 1));
 	if (m->outcome[0])
 		put_text(json, "outcome", m->outcome);
+	if (m->baseline)
+		put_text(json, "primary", metric_name(measurement_primary(m)));
 	put_text(json, "verdict", stats_verdict_name(m->verdict));
 	if (m->failure[0]) {
 		cJSON *failure = put_object(json, "failure");

@@ -28,7 +28,7 @@ static double capacity_planned(const double v[PARAM_COUNT])
 
 static enum err capacity_start(struct cell *c)
 {
-	enum err e = cell_start_server(c, SIDE_TARGET, c->target, NULL, "");
+	enum err e = cell_start_server(c, SIDE_TARGET, c->target, "");
 
 	return e ? e : rig_start_worker(&c->rig);
 }

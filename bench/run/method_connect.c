@@ -4,6 +4,7 @@
  * worker can, next to as many at the baseline, in the order A B B A. A slice
  * is one storm, its units are connections.
  */
+#include <math.h>
 #include <stdio.h>
 
 #include "bench/run/cell.h"
@@ -14,11 +15,20 @@
 #define EACH_S 2e-4   /* what opening and closing one connection takes */
 #define WARM_STORMS 2 /* of both sides, dropped */
 
+static double storm_s(const double v[PARAM_COUNT])
+{
+	double fast = EACH_S * v[PARAM_SUBSCRIBERS];
+
+	return v[PARAM_RAMP] > 0
+		       ? fmax(fast, v[PARAM_SUBSCRIBERS] / v[PARAM_RAMP])
+		       : fast;
+}
+
 static double connect_planned(const double v[PARAM_COUNT])
 {
 	return v[PARAM_STARTS] * START_S +
-	       (v[PARAM_PAIRS] + WARM_STORMS * v[PARAM_STARTS]) * 2 * EACH_S *
-		       v[PARAM_SUBSCRIBERS];
+	       (v[PARAM_PAIRS] + WARM_STORMS * v[PARAM_STARTS]) * 2 *
+		       storm_s(v);
 }
 
 static enum err storm(struct cell *c, struct measurement *m, int side,
@@ -27,6 +37,7 @@ static enum err storm(struct cell *c, struct measurement *m, int side,
 	struct load_target t = {
 		.group = side,
 		.subscribers = (uint32_t)m->values[PARAM_SUBSCRIBERS],
+		.connect_rate = (uint32_t)m->values[PARAM_RAMP],
 		.connect_pending = (uint32_t)m->values[PARAM_PENDING],
 	};
 	enum err e;
@@ -53,7 +64,7 @@ static enum err warm_up(struct cell *c, struct measurement *m)
 static enum err connect_run(struct cell *c, struct measurement *m,
 			    unsigned start)
 {
-	double pair_s = 2 * EACH_S * m->values[PARAM_SUBSCRIBERS];
+	double pair_s = 2 * storm_s(m->values);
 	enum err e;
 
 	progress_step(&c->suite->progress, "%s, %s: %s", c->scenario->name,

@@ -14,12 +14,13 @@
 static double memory_planned(const double v[PARAM_COUNT])
 {
 	return v[PARAM_STARTS] *
-	       (CONNECT_S + (1 + STEPS) * v[PARAM_SETTLE_MS] / 1000);
+	       (CONNECT_S + v[PARAM_WATCH_MS] / 1000 +
+		(1 + STEPS) * v[PARAM_SETTLE_MS] / 1000);
 }
 
 static enum err memory_start(struct cell *c)
 {
-	enum err e = cell_start_server(c, SIDE_TARGET, c->target, NULL, "");
+	enum err e = cell_start_server(c, SIDE_TARGET, c->target, "");
 
 	return e ? e : rig_start_worker(&c->rig);
 }
@@ -76,6 +77,27 @@ static void observe_growth(struct measurement *m, const double *connections,
 		memory_slope(connections, kernel, STEPS + 1));
 }
 
+/* What staying connected costs a second: heartbeats, and timers. */
+static enum err watch(struct cell *c, struct measurement *m)
+{
+	struct sample before, after;
+	double seconds;
+	enum err e = rig_sample(&c->rig, SIDE_TARGET, &before);
+
+	if (!e)
+		e = rig_pause(&c->rig, (uint64_t)m->values[PARAM_WATCH_MS]);
+	if (!e)
+		e = rig_sample(&c->rig, SIDE_TARGET, &after);
+	if (e)
+		return e;
+	after = sample_difference(&before, &after);
+	seconds = (double)after.at_ns / 1e9;
+	observe(&m->observations, "CPU/s", UNIT_NS,
+		(double)after.cpu_ns / seconds /
+			m->values[PARAM_SUBSCRIBERS]);
+	return ERR_OK;
+}
+
 /*
  * What a server allocates once, for its first connections, is not theirs:
  * some are made and closed before the first reading.
@@ -114,7 +136,7 @@ static enum err memory_run(struct cell *c, struct measurement *m,
 	point.after = r[STEPS].sample.rss_anon;
 	measurement_memory(m, &point);
 	observe_growth(m, connections, r);
-	return ERR_OK;
+	return m->values[PARAM_WATCH_MS] > 0 ? watch(c, m) : ERR_OK;
 }
 
 const struct method method_memory = {

@@ -40,7 +40,7 @@ static enum err start_all(struct cell *c, const struct variant *v)
 	if (packets)
 		e = cell_start_packets(c, v->link);
 	if (!e)
-		e = cell_start_server(c, SIDE_TARGET, c->target, v->server, "");
+		e = cell_start_server(c, SIDE_TARGET, c->target, "");
 	if (!e && v->link && !packets)
 		e = cell_start_relay(c, SIDE_TARGET, 0, v->link);
 	return e ? e : rig_start_worker(&c->rig);

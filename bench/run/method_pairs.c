@@ -9,6 +9,7 @@
 
 #include "bench/run/cell.h"
 #include "bench/run/method.h"
+#include "bench/run/observe.h"
 #include "bench/run/pairs.h"
 #include "bench/run/probe.h"
 
@@ -32,6 +33,7 @@ static enum err connect_side(struct cell *c, int side, const double *values)
 		.group = side,
 		.subscribers = (uint32_t)values[PARAM_SUBSCRIBERS],
 		.rooms = (uint32_t)values[PARAM_ROOMS],
+		.connect_rate = (uint32_t)values[PARAM_RAMP],
 	};
 
 	t.raw = c->method->against == AGAINST_ITSELF && side == SIDE_BASELINE;
@@ -61,8 +63,12 @@ static enum err connect_sides(struct cell *c, const double *values)
 static enum err measure_slice(struct cell *c, struct measurement *m, int side,
 			      struct rig_slice *out)
 {
-	return probe_slice(c, probe_plan(m, m->values[PARAM_SLICE_MS]), side,
-			   out);
+	enum err e = probe_slice(c, probe_plan(m, m->values[PARAM_SLICE_MS]),
+				 side, out);
+
+	if (!e && side == SIDE_TARGET)
+		observe_company(m, out);
+	return e;
 }
 
 static enum err measure(struct cell *c, struct measurement *m, unsigned start)
@@ -90,17 +96,17 @@ static enum err measure(struct cell *c, struct measurement *m, unsigned start)
 
 enum err method_start_pair(struct cell *c)
 {
-	enum err e = cell_start_server(c, SIDE_BASELINE, c->baseline, NULL,
+	enum err e = cell_start_server(c, SIDE_BASELINE, c->baseline,
 				       "-baseline");
 
 	if (!e)
-		e = cell_start_server(c, SIDE_TARGET, c->target, NULL, "");
+		e = cell_start_server(c, SIDE_TARGET, c->target, "");
 	return e ? e : rig_start_worker(&c->rig);
 }
 
 static enum err client_start(struct cell *c)
 {
-	enum err e = cell_start_server(c, SIDE_TARGET, c->target, NULL, "");
+	enum err e = cell_start_server(c, SIDE_TARGET, c->target, "");
 
 	return e ? e : rig_start_worker(&c->rig);
 }

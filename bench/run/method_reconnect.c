@@ -47,8 +47,7 @@ static enum err strike(void *arg)
 	rig_stop_link(&c->rig);
 	if (b->m->values[PARAM_RESTART] > 0) {
 		rig_stop_server(&c->rig, SIDE_TARGET);
-		e = cell_start_server(c, SIDE_TARGET, c->target,
-				      b->m->variant->server, "");
+		e = cell_start_server(c, SIDE_TARGET, c->target, "");
 	}
 	return e ? e : cell_start_relay(c, SIDE_TARGET, port, no_args);
 }
@@ -110,7 +109,7 @@ static enum err reconnect_run(struct cell *c, struct measurement *m,
 	(void)start;
 	progress_step(&c->suite->progress, "%s, %s: %s", c->scenario->name,
 		      m->variant->name, c->target->name);
-	e = cell_start_server(c, SIDE_TARGET, c->target, m->variant->server,
+	e = cell_start_server(c, SIDE_TARGET, c->target,
 			      "");
 	if (!e)
 		e = cell_start_relay(c, SIDE_TARGET, 0, no_args);

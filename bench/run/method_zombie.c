@@ -121,8 +121,7 @@ static enum err zombie_run(struct cell *c, struct measurement *m,
 		return ERR_OK;
 	}
 	if (!e)
-		e = cell_start_server(c, SIDE_TARGET, c->target,
-				      m->variant->server, "");
+		e = cell_start_server(c, SIDE_TARGET, c->target, "");
 	if (!e)
 		e = rig_start_worker(&c->rig);
 	if (!e)

@@ -65,6 +65,24 @@ void observe_bytes(struct measurement *m, const struct rig_slice *s)
 				  : (double)NAN);
 }
 
+void observe_company(struct measurement *m, const struct rig_slice *s)
+{
+	const struct load_result *r = &s->result;
+	double stuck = m->values[PARAM_FROZEN] + m->values[PARAM_SLOW];
+
+	if (stuck > 0) {
+		observe(&m->observations, "TCP open", UNIT_SHARE,
+			r->stuck_open / stuck);
+		observe(&m->observations, "kernel holds", UNIT_BYTES,
+			(double)r->stuck_bytes / stuck);
+		observe(&m->observations, "server RSS", UNIT_BYTES,
+			(double)s->rss_anon);
+	}
+	if (m->values[PARAM_CHURN] > 0)
+		observe(&m->observations, "visits", UNIT_PER_SECOND,
+			(double)r->visits / load_result_seconds(r));
+}
+
 bool observe_refusal(struct measurement *m, struct rig *r, enum err e)
 {
 	const char *why = strstr(r->failure, "subscriber: ");

@@ -18,6 +18,12 @@ void observe_latency(struct measurement *m, const struct rig_slice *s);
 void observe_absences(struct measurement *m, const struct rig_slice *s);
 /* "bytes": on the subscribers' sockets, per delivery. */
 void observe_bytes(struct measurement *m, const struct rig_slice *s);
+/*
+ * Of the company: "TCP open", the share of those that are stuck whose
+ * connection the server's kernel keeps; "kernel holds" for each of them, the
+ * "server RSS", and "visits" a second; none without company.
+ */
+void observe_company(struct measurement *m, const struct rig_slice *s);
 /* A percentile of `h` under that name; nothing when `h` is empty. */
 void observe_percentile(struct measurement *m, const char *name,
 			const struct hist *h, double percentile);

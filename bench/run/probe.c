@@ -38,17 +38,22 @@ struct load_plan probe_plan(const struct measurement *m, double ms)
 		.spin = v[PARAM_SPIN] != 0,
 		.stamps = v[PARAM_STAMPS] != 0 && stamped(m->variant->kind),
 		.frozen = (uint32_t)v[PARAM_FROZEN],
+		.slow = (uint32_t)v[PARAM_SLOW],
+		.slow_rate = (uint32_t)v[PARAM_SLOW_RATE],
+		.churn = v[PARAM_CHURN],
 		.drain_ns = (uint64_t)(v[PARAM_DRAIN_MS] * (double)MS),
 	};
 }
 
-/* Who does not read is on the target's side only. */
+/* Against itself a target is compared with and without company. */
 enum err probe_slice(struct cell *c, struct load_plan plan, int side,
 		     struct rig_slice *out)
 {
 	plan.group = side;
-	if (side != SIDE_TARGET)
-		plan.frozen = 0;
+	if (side != SIDE_TARGET && c->baseline == c->target) {
+		plan.frozen = plan.slow = 0;
+		plan.churn = 0;
+	}
 	rig_slice_init(out);
 	return rig_run(&c->rig, probe_server(c, side), &plan, out);
 }

@@ -158,13 +158,13 @@ static void free_texts(char **texts)
 }
 
 /* Arguments that the method would never look at are a mistake. */
-static char **read_args(const struct scenario *s, struct doc *d,
-			const cJSON *item, const char *key, bool used)
+static char **read_link(const struct scenario *s, struct doc *d,
+			const cJSON *item)
 {
-	char **args = read_texts(d, item, key);
+	char **args = read_texts(d, item, "link");
 
-	if (args && !used)
-		doc_fail(d, doc_get(d, item, key, true),
+	if (args && s->method != METHOD_NETWORK && s->method != METHOD_ZOMBIE)
+		doc_fail(d, doc_get(d, item, "link", true),
 			 "the method %s has no use for it",
 			 method_names[s->method]);
 	return args;
@@ -177,7 +177,6 @@ static void read_variant(struct scenario *s, struct doc *d, const cJSON *item)
 	static const char *const keys[] = {"name", "kind",   "help",
 					   "link", "server", NULL};
 	struct variant *v = &s->variants[s->variant_count++];
-	bool linked = s->method == METHOD_NETWORK || s->method == METHOD_ZOMBIE;
 	int kind;
 
 	if (!cJSON_IsObject(item)) {
@@ -192,9 +191,8 @@ static void read_variant(struct scenario *s, struct doc *d, const cJSON *item)
 			 "expected closed, open, rtt or idle");
 	else
 		v->kind = (enum load_kind)kind;
-	v->link = read_args(s, d, item, "link", linked);
-	v->server = read_args(s, d, item, "server",
-			      linked || s->method == METHOD_RECONNECT);
+	v->link = read_link(s, d, item);
+	v->server = read_texts(d, item, "server");
 	for (const cJSON *c = item->child; c; c = c->next) {
 		if (index_of(keys, c->string) < 0)
 			read_change(s, d, c, &v->changes);
@@ -229,13 +227,13 @@ static void read_sizes(struct scenario *s, struct doc *d, const cJSON *sizes)
 	}
 }
 
-/* A baseline of one's own needs targets that it can be compared with. */
+/* One target as the baseline needs others that it can be compared with. */
 static void read_targets(struct scenario *s, struct doc *d)
 {
 	const char *baseline = doc_text(d, d->root, "baseline", "");
 
 	s->targets = read_texts(d, d->root, "targets");
-	if (baseline[0] && !s->targets)
+	if (baseline[0] && strcmp(baseline, SCENARIO_SELF) != 0 && !s->targets)
 		doc_fail(d, doc_get(d, d->root, "baseline", true),
 			 "needs a list of targets");
 	if (baseline[0])

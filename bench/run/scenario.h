@@ -33,6 +33,10 @@
 	X(SPIN, spin, 0, 0, 1)                                                 \
 	X(STAMPS, stamps, 1, 0, 1)                                             \
 	X(FROZEN, frozen, 0, 0, 1000)                                          \
+	X(SLOW, slow, 0, 0, 1000)                                              \
+	X(SLOW_RATE, slow_rate, 10000, 1, 1e9)                                 \
+	X(CHURN, churn, 0, 0, 10000)                                           \
+	X(RAMP, ramp, 0, 0, 1e6)                                               \
 	X(MARGIN, margin, 0.1, 0.001, 1)                                       \
 	X(PAIRS, pairs, 10, 1, 10000)                                          \
 	X(STARTS, starts, 1, 1, 1000)                                          \
@@ -41,6 +45,7 @@
 	X(WARMUP_MAX, warmup_max, 6, 1, 1000)                                  \
 	X(CHECK_MESSAGES, check_messages, 32, 1, 1000000)                      \
 	X(SETTLE_MS, settle_ms, 200, 1, 600000)                                \
+	X(WATCH_MS, watch_ms, 0, 0, 600000)                                    \
 	X(DRAIN_MS, drain_ms, 5000, 1, 600000)                                 \
 	X(CONNECT_MS, connect_ms, 30000, 1, 600000)                            \
 	X(RECONNECT, reconnect, 0, 0, 1)                                       \

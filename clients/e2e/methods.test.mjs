@@ -186,3 +186,47 @@ test("a published figure stands beside ours", async () => {
   assert.ok(Math.abs(figure.ratio - figure.measured / figure.published) < 1e-9);
   assert.match(figure.source, /RFC 6202/);
 });
+
+test("slow: what waits for who does not read, under a policy and with a bound", async () => {
+  const { of } = await measure("slow", {
+    variants: ["drop-oldest", "small buffer", "slow reader"], targets: OURS });
+  for (const target of OURS) {
+    const { observed, what, ...m } = of("drop-oldest", target);
+    assert.equal(m.primary, "latency_tail");
+    assert.equal(m.baseline, target);
+    assert.equal(m.check.valid, true, what);
+    // One that polls has at most one answer under way.
+    assert.ok(observed["kernel holds"] >= (target === "longpoll" ? 8192 : 1 << 20), what);
+    assert.ok(observed["server RSS"] > 0, what);
+    assert.equal(observed["TCP open"], 1, what);
+    const bounded = of("small buffer", target);
+    assert.ok(bounded.observed["kernel holds"] < 1 << 20, bounded.what);
+    assert.equal(of("slow reader", target).check.valid, true);
+  }
+});
+
+test("churn: visitors are met, and are in no ledger", async () => {
+  const { of } = await measure("churn", { variants: ["visitors"], targets: ["longpoll", "sse"] });
+  for (const target of ["longpoll", "sse"]) {
+    const { observed, what, ...m } = of("visitors", target);
+    assert.equal(m.check.valid, true);
+    assert.equal(m.sides.target.ledger.lost, 0);
+    assert.ok(observed.visits > 10 && observed.visits <= 130, what);
+    assert.equal(m.primary, "server_cpu");
+  }
+});
+
+test("idle: a heartbeat each second costs CPU", async () => {
+  const { of } = await measure("idle", { variants: ["heartbeat"], targets: OURS });
+  for (const target of OURS) {
+    const { observed, what } = of("heartbeat", target);
+    assert.ok(observed["CPU/s"] > 100 && observed["CPU/s"] < 1e6, what);
+  }
+});
+
+test("connect: a ramp takes as long as its rate says", async () => {
+  const { of } = await measure("connect", {
+    variants: ["ramp"], targets: ["sse"], set: { ramp: 200 } });
+  // 50 connections: the last starts after 245 ms.
+  assert.ok(of("ramp", "sse").sides.target.rate <= 50 / 0.245, "slower than 204 a second");
+});

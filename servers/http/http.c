@@ -90,7 +90,17 @@ static bool run_resumes(struct loop_hook *hook)
 
 /* Listening */
 
-static int listen_at(const struct addrinfo *a)
+/* The connections inherit it. 0 leaves it to the kernel. */
+static int bound_sending(int fd, uint64_t bytes)
+{
+	int size = (int)bytes;
+
+	if (bytes == 0)
+		return 0;
+	return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+static int listen_at(const struct addrinfo *a, uint64_t send_buffer)
 {
 	int on = 1;
 	int fd = socket(a->ai_family,
@@ -99,6 +109,7 @@ static int listen_at(const struct addrinfo *a)
 	if (fd < 0)
 		return -1;
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+	    bound_sending(fd, send_buffer) == 0 &&
 	    bind(fd, a->ai_addr, a->ai_addrlen) == 0 &&
 	    listen(fd, BACKLOG) == 0)
 		return fd;
@@ -123,7 +134,7 @@ static enum err listen_on(const struct http_options *o, int *out)
 		return ERR_IO;
 	}
 	for (struct addrinfo *a = list; a && *out < 0; a = a->ai_next)
-		*out = listen_at(a);
+		*out = listen_at(a, o->send_buffer);
 	if (*out < 0)
 		log_error("http", "cannot listen on %s port %d: %s", o->host,
 			  o->port, strerror(errno));

@@ -47,6 +47,12 @@ struct http_options {
 	int port;		  /* 0 picks a free one */
 	uint64_t max_connections; /* adopted ones count; beyond: 503. 0: as
 				   * many as there are descriptors, but 64 */
+	/*
+	 * What the kernel keeps of a connection's unread bytes (SO_SNDBUF),
+	 * before it pushes back; Linux doubles it for its own use. 0: as the
+	 * kernel likes, megabytes.
+	 */
+	uint64_t send_buffer;
 	uint64_t head_timeout_ms; /* 10000: a head not whole by then: 408 */
 	uint64_t body_timeout_ms; /* 30000 */
 	uint64_t idle_timeout_ms; /* 75000: between requests: closed */
