@@ -25,6 +25,8 @@
 	X(ROOMS, rooms, 1, 1, 9000)                                            \
 	X(MEMBERS, members, 0, 0, 9000)                                        \
 	X(PAYLOAD, payload, 128, 69, 1 << 20)                                  \
+	X(TEXTS, texts, 8, 1, 1000000)                                         \
+	X(TEXT, text, 13, 1, 65535)                                            \
 	X(WINDOW, window, 1, 1, 1024)                                          \
 	X(LOAD, load, 0.3, 0.01, 1)                                            \
 	X(RATE, rate, 0, 0, 1e6)                                               \
@@ -72,7 +74,8 @@ enum param {
 	X(CONNECT, connect) /* storms of connections */                        \
 	X(RECONNECT, reconnect) /* a restart or a cut, and all come back */    \
 	X(ZOMBIE, zombie)	/* until clients that died are found */        \
-	X(CAPACITY, capacity)	/* the most clients under a bound */
+	X(CAPACITY, capacity)	/* the most clients under a bound */           \
+	X(ECHO, echo)		/* what surrounds a text */
 
 enum scenario_method {
 #define METHOD_ENUM(upper, lower) METHOD_##upper,

@@ -230,3 +230,10 @@ test("connect: a ramp takes as long as its rate says", async () => {
   // 50 connections: the last starts after 245 ms.
   assert.ok(of("ramp", "sse").sides.target.rate <= 50 / 0.245, "slower than 204 a second");
 });
+
+test("paper-crossbar: framing as published", async () => {
+  const { result } = await measure("paper-crossbar", {
+    variants: ["eight texts"], targets: ["ws"] });
+  assert.deepEqual(result.published.map((p) => [p.published, p.measured]),
+    [[6, 6], [2, 2], [48, 48], [16, 16]]);
+});
