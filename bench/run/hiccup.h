@@ -8,8 +8,7 @@
  * Each intended wake-up has one lateness, as jHiccup counts them: who is
  * stalled for 100 ms has missed ten, which are 100, 90, ... 10 ms late, and not
  * a single one (corrected for coordinated omission). Those that are due and
- * not noted yet count by what has passed, so that a stall which goes on is
- *seen.
+ * not noted yet count by what has passed, so that one may read in a stall.
  *
  * The process is forked and shares a ring with its parent; nothing waits for
  * the other. The ring holds the last HICCUP_RING wake-ups, about eleven
