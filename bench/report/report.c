@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench/report/format.h"
+#include "bench/report/hiccups.h"
 #include "bench/report/section.h"
 #include "bench/report/table.h"
 #include "bench/report/view.h"
@@ -54,6 +55,9 @@ static void print_legend(FILE *out, bool markdown)
 		 "(in parentheses): not ranked."),
 		("noise band: bare against itself; a difference within it is "
 		 "no difference."),
+		("machine: how late a process woke that only sleeps on that "
+		 "core, the worst of the rows; on a busy core, waiting for its "
+		 "turn is part of it."),
 		("bytes per delivery: both ways, publisher included, in the "
 		 "untimed slice that checks deliveries; framing is the "
 		 "dialect's envelope and its carrier's, TCP/IP 52 bytes for "
@@ -260,6 +264,7 @@ void report_print(const struct cJSON *run, FILE *out, bool colour)
 		section_setting(&s, out);
 		(void)fputs("\n\n", out);
 		section_table(&s, &caveats, out, how);
+		hiccups_line(&s, "  ", out);
 	}
 	(void)fputs("\n", out);
 	print_legend(out, false);
@@ -350,6 +355,7 @@ static void markdown_tables(const cJSON *run, struct view_caveats *caveats,
 		section_setting(&s, out);
 		(void)fputs("\n\n", out);
 		section_table(&s, caveats, out, TABLE_MARKDOWN);
+		hiccups_line(&s, "\n", out);
 		section_costs(&s, out, TABLE_MARKDOWN);
 	}
 }

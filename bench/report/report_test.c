@@ -33,6 +33,7 @@ static const char run_text[] =
 	"  \"75\": 5000000, \"90\": 6100000}}}}},"
 	"\"ratios\": {\"server_cpu\": {\"value\": 1.02, \"low\": 0.98,"
 	"  \"high\": 1.07}}, \"verdict\": \"equivalent\","
+	"\"hiccups\": {\"load\": {\"max\": 2000000, \"percentiles\": {}}},"
 	"\"caveats\": [\"Client-bound.\"]},"
 	"{\"scenario\": \"fanout\", \"variant\": \"window 1\", \"kind\": "
 	"\"closed\", \"method\": \"pairs\", \"target\": \"sse\", "
@@ -57,6 +58,7 @@ static const char expected_print[] =
 	"8.61 (0.41+8.20)  1.02 [0.98, 1.07]  1.003    136  equivalent  1\n"
 	"  sse              -              -         -     -             -   "
 	"               -  -                      -      -  failed\n"
+	"  machine: hiccups on the load's core max 2.00 ms\n"
 	"\nidle, memory\n"
 	"  idle; servers started 1 time\n\n"
 	"  target  memory/connection  [95 %]           heap    kernel  "
@@ -110,6 +112,7 @@ Test(report, markdown_holds_verdict_failure_budget_notes_and_provenance)
 		    "B.\n");
 	holds(text, "- **fanout, sse: the server sse exited with status 1.** "
 		    "The end of its log:\n\n      bang\n");
+	holds(text, " |\n\nmachine: hiccups on the load's core max 2.00 ms\n");
 	holds(text, "| cpu | ws | 1.15 | 1.02 | [0.98, 1.07] | met |\n");
 	holds(text, "\n1. Client-bound.\n2. General.\n");
 	holds(text, "- seed: 7\n- kernel: 6.1\n- cores: 2\n- commit: unknown\n"

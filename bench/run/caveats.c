@@ -2,10 +2,12 @@
 #include "bench/run/caveats.h"
 
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/run/put.h"
 #include "servers/base/check.h"
 
 __attribute__((format(printf, 2, 3))) static void add(cJSON *list,
@@ -124,6 +126,106 @@ static void about_load(cJSON *list, const struct measurement *m)
 			  "spins.");
 }
 
+/* The machine's part in tails */
+
+#define MAX 100.0 /* as a percentile */
+#define TIMES 2	  /* a tail up to so many hiccups may be the machine's */
+
+/* The highest percentile that a report prints of `h`, up to `most`; or 0. */
+static double printed_tail(const struct hist *h, double most)
+{
+	static const double tails[] = {99, 95, 90, 75};
+
+	for (size_t i = 0; i < ARRAY_SIZE(tails); i++) {
+		if (tails[i] <= most && hist_supports(h, tails[i], PUT_BEYOND))
+			return tails[i];
+	}
+	return 0;
+}
+
+/*
+ * Of the worse core. A lower percentile, where that one is not known, tells
+ * less of the machine than there was.
+ */
+static double machine_ns(const struct measurement *m, double percentile)
+{
+	double worst = 0;
+
+	for (int i = 0; i < METER_ROLES; i++) {
+		const struct hist *h = &m->hiccups[i];
+		double known =
+			percentile < MAX ? printed_tail(h, percentile) : MAX;
+
+		if (known > 0)
+			worst = fmax(worst, (double)hist_percentile(h, known));
+	}
+	return worst;
+}
+
+/* Tails that may be the machine's, in words. */
+struct doubts {
+	const struct measurement *m;
+	char text[160];
+};
+
+static void doubt(struct doubts *d, const char *what, double percentile,
+		  double ns)
+{
+	size_t n = strlen(d->text);
+	char name[16] = "max";
+
+	if (!(ns > 0) || ns > TIMES * machine_ns(d->m, percentile))
+		return;
+	if (percentile < MAX)
+		(void)snprintf(name, sizeof(name), "p%.0f", percentile);
+	(void)snprintf(d->text + n, sizeof(d->text) - n, "%s%s%s%s",
+		       n ? ", " : "", what, what[0] ? " " : "", name);
+}
+
+static void doubt_tail(struct doubts *d, const char *what, const struct hist *h)
+{
+	double tail = printed_tail(h, MAX);
+
+	if (tail > 0)
+		doubt(d, what, tail, (double)hist_percentile(h, tail));
+}
+
+static void doubt_observed(struct doubts *d, const char *name,
+			   double percentile)
+{
+	const struct observation *o =
+		observations_find(&d->m->observations, name);
+
+	if (o && o->count > 0)
+		doubt(d, "", percentile, observation_figure(o).value);
+}
+
+/* Of what is not ranked anyway, nothing more is said. */
+static void about_machine(cJSON *list, const struct measurement *m)
+{
+	const struct tally *t = &m->tallies[SIDE_TARGET];
+	struct doubts d = {.m = m};
+
+	if (m->scenario->method == METHOD_CLIENT || measurement_client_bound(m))
+		return;
+	if (m->variant->kind == LOAD_RTT) {
+		doubt_tail(&d, "answers'", &t->ack);
+	} else {
+		doubt_tail(&d, "median", &t->from_intended[RECEIPTS_MEDIAN]);
+		doubt_tail(&d, "last", &t->from_intended[RECEIPTS_LAST]);
+	}
+	if (m->values[PARAM_FROZEN] > 0)
+		doubt_tail(&d, "all", &t->from_intended[RECEIPTS_ALL]);
+	doubt_observed(&d, "p99", 99);
+	doubt_observed(&d, "max", MAX);
+	if (d.text[0])
+		add(list,
+		    "May be the machine's as much as the server's: %s. That is "
+		    "not above twice its own hiccups at the same percentile, "
+		    "or the highest known below; they stand under the table.",
+		    d.text);
+}
+
 struct cJSON *caveats_of(const struct measurement *m)
 {
 	cJSON *list = cJSON_CreateArray();
@@ -140,6 +242,7 @@ struct cJSON *caveats_of(const struct measurement *m)
 					  : "nothing was delivered");
 	if (m->baseline && m->pairs > 0)
 		about_load(list, m);
+	about_machine(list, m);
 	if (m->baseline)
 		about_pairs(list, m);
 	if (!m->baseline && measurement_client_bound(m))
@@ -162,7 +265,8 @@ struct cJSON *caveats_of(const struct measurement *m)
 	return list;
 }
 
-struct cJSON *caveats_of_all(const struct machine *m)
+struct cJSON *caveats_of_all(const struct machine *m,
+			     const struct meters *meters)
 {
 	cJSON *list = cJSON_CreateArray();
 
@@ -179,5 +283,8 @@ struct cJSON *caveats_of_all(const struct machine *m)
 	if (m->worker_cpu_count == 0)
 		add(list, "There is one core only: server and load worker "
 			  "share it, and nothing is pinned.");
+	if (meters->why[0])
+		add(list, "The machine's own hiccups are not known: %s.",
+		    meters->why);
 	return list;
 }

@@ -8,11 +8,13 @@
 
 #include "bench/run/machine.h"
 #include "bench/run/measurement.h"
+#include "bench/run/meters.h"
 
 struct cJSON;
 
 /* Arrays of texts; return owned. */
 struct cJSON *caveats_of(const struct measurement *m);
-struct cJSON *caveats_of_all(const struct machine *m);
+struct cJSON *caveats_of_all(const struct machine *m,
+			     const struct meters *meters);
 
 #endif

@@ -258,6 +258,7 @@ static enum err run_one(struct cell *c, unsigned at)
 
 	rig_init(&c->rig, &c->suite->machine, &c->suite->interrupt,
 		 &c->suite->runs);
+	c->rig.meters = &c->suite->meters;
 	e = run_start(c, at);
 	if (e)
 		note_failure(c, e);

@@ -95,6 +95,8 @@ void measurement_release(struct measurement *m)
 		tally_release(&m->tallies[i]);
 	for (int i = 0; i < METRICS; i++)
 		free(m->logs[i]);
+	for (int i = 0; i < METER_ROLES; i++)
+		hist_release(&m->hiccups[i]);
 	free(m->points);
 	observations_release(&m->observations);
 	cJSON_Delete(m->slices);
@@ -234,9 +236,17 @@ bool measurement_pair(struct measurement *m, const struct rig_slice pair[SIDES],
 	}
 	m->disturbed += disturbed;
 	add_logs(m, pair);
-	for (int i = 0; i < SIDES; i++)
+	for (int i = 0; i < SIDES; i++) {
 		tally_add(&m->tallies[i], &pair[i]);
+		measurement_hiccups(m, &pair[i]);
+	}
 	return false;
+}
+
+void measurement_hiccups(struct measurement *m, const struct rig_slice *s)
+{
+	for (int i = 0; i < METER_ROLES; i++)
+		hist_merge(&m->hiccups[i], &s->hiccups[i]);
 }
 
 void measurement_memory(struct measurement *m, const struct memory_point *p)

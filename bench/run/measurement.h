@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "bench/load/wire.h"
+#include "bench/run/meters.h"
 #include "bench/run/observations.h"
 #include "bench/run/rig.h"
 #include "bench/run/scenario.h"
@@ -96,6 +97,7 @@ struct measurement {
 	size_t point_count;
 	struct observations observations;
 	double observed_busy; /* the worker's share of its core, most */
+	struct hist hiccups[METER_ROLES]; /* over slices that count */
 	char outcome[512]; /* what became of it, in words; "": nothing to say */
 	struct cJSON *distributions; /* owned: what: file, or NULL */
 
@@ -131,6 +133,8 @@ void measurement_check(struct measurement *m, const struct rig_slice *s,
 MUST_USE bool measurement_pair(struct measurement *m,
 			       const struct rig_slice pair[SIDES], size_t place,
 			       unsigned start, bool may_repeat);
+/* Of a slice that is no pair's. */
+void measurement_hiccups(struct measurement *m, const struct rig_slice *s);
 void measurement_memory(struct measurement *m, const struct memory_point *p);
 /* Notes the rig's failure, and the end of the culprit's log. */
 void measurement_fail(struct measurement *m, const struct rig *r);

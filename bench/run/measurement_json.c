@@ -8,49 +8,12 @@
 #include "bench/run/put.h"
 #include "servers/base/check.h"
 
-#define BEYOND 20 /* messages beyond a percentile that is printed */
-
 static void put_hex(cJSON *object, const char *key, uint64_t value)
 {
 	char text[17];
 
 	(void)snprintf(text, sizeof(text), "%016" PRIx64, value);
 	put_text(object, key, text);
-}
-
-/*
- * Only the percentiles that enough observations lie beyond. The counts are
- * those of HdrHistogram, for who wants to merge slices.
- */
-static void put_latency(cJSON *object, const char *key, const struct hist *h,
-			bool counts)
-{
-	static const struct {
-		const char *name;
-		double percentile;
-	} list[] = {{"50", 50}, {"75", 75},	{"90", 90},	 {"95", 95},
-		    {"99", 99}, {"99.9", 99.9}, {"99.99", 99.99}};
-	cJSON *json, *percentiles, *whole;
-
-	if (h->total == 0)
-		return;
-	json = put_object(object, key);
-	put_number(json, "count", (double)h->total);
-	put_number(json, "mean", hist_mean(h));
-	put_number(json, "min", (double)h->min);
-	put_number(json, "max", (double)h->max);
-	percentiles = put_object(json, "percentiles");
-	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
-		if (hist_supports(h, list[i].percentile, BEYOND))
-			put_number(
-				percentiles, list[i].name,
-				(double)hist_percentile(h, list[i].percentile));
-	}
-	if (!counts)
-		return;
-	whole = hist_to_json(h);
-	put_item(json, "counts", cJSON_DetachItemFromObject(whole, "counts"));
-	cJSON_Delete(whole);
 }
 
 /* Of single receipts there are too many to keep their counts. */
@@ -266,6 +229,7 @@ struct cJSON *measurement_to_json(const struct measurement *m)
 	if (m->observations.count > 0)
 		put_item(json, "observations",
 			 observations_to_json(&m->observations));
+	meters_put_slices(json, m->hiccups);
 	if (m->distributions)
 		put_item(json, "distributions",
 			 cJSON_Duplicate(m->distributions, 1));

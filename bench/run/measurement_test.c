@@ -145,6 +145,35 @@ Test(measurement, an_observed_slice_binds)
 	cr_assert(noted());
 }
 
+/* Those of a pair that is run again are not, as its slices are not. */
+Test(measurement, hiccups_of_the_slices_that_count)
+{
+	struct rig_slice pair[SIDES];
+	cJSON *json;
+
+	for (int i = 0; i < SIDES; i++) {
+		fill(&pair[i], 10000, 0.5);
+		hist_record(&pair[i].hiccups[METER_SERVER], 1000);
+		hist_record(&pair[i].hiccups[METER_LOAD], 2000 + (uint64_t)i);
+	}
+	cr_assert_not(measurement_pair(&m, pair, 0, 0, true));
+	pair[0].disturbed = true;
+	cr_assert(measurement_pair(&m, pair, 1, 0, true));
+	for (int i = 0; i < SIDES; i++)
+		rig_slice_release(&pair[i]);
+	cr_assert_eq(m.hiccups[METER_SERVER].total, 2);
+	cr_assert_eq(m.hiccups[METER_LOAD].max, 2001);
+	json = measurement_to_json(&m);
+	cr_assert_eq(
+		cJSON_GetObjectItem(
+			cJSON_GetObjectItem(
+				cJSON_GetObjectItem(json, "hiccups"), "load"),
+			"max")
+			->valuedouble,
+		2001);
+	cJSON_Delete(json);
+}
+
 Test(measurement, a_restored_one_is_as_it_was_told)
 {
 	measurement_restore(&m, cJSON_Parse("{\"client_bound\": true}"));

@@ -51,6 +51,7 @@ static enum err trial(struct search *s, bool *kept)
 
 	plan.drain_ns = (uint64_t)(bound_ns * 4);
 	e = probe_slice(s->cell, plan, SIDE_TARGET, &slice);
+	measurement_hiccups(m, &slice);
 	found = (double)hist_percentile(
 		&slice.result.from_intended[RECEIPTS_LAST],
 		m->values[PARAM_PERCENTILE]);

@@ -87,7 +87,7 @@ static enum err run_slice(struct cell *c, struct measurement *m)
 	};
 	rig_slice_init(&slice);
 	plan.group = SIDE_TARGET;
-	e = rig_run_through(&c->rig, &plan, &slice.result);
+	e = rig_run_through(&c->rig, &plan, &slice);
 	if (!e)
 		observe_slice(m, &slice);
 	rig_slice_release(&slice);

@@ -19,6 +19,7 @@ void observe_deliveries(struct measurement *m, const struct rig_slice *s)
 	double all = (double)(t->delivered + t->lost);
 
 	m->observed_busy = fmax(m->observed_busy, s->result.busy);
+	measurement_hiccups(m, s);
 	observe(&m->observations, "delivered", UNIT_SHARE,
 		all > 0 ? (double)t->delivered / all : (double)NAN);
 	if (t->duplicated > 0)

@@ -10,7 +10,10 @@
 #include "bench/run/rig.h"
 
 /* Operations */
-/* "delivered": share of what was sent, and "twice" if anything came so. */
+/*
+ * "delivered": share of what was sent, and "twice" if anything came so. Also
+ * takes what the slice has of worker and machine.
+ */
 void observe_deliveries(struct measurement *m, const struct rig_slice *s);
 /* "mean", "p50", "p99" of all receipts, "max": from the intended time. */
 void observe_latency(struct measurement *m, const struct rig_slice *s);

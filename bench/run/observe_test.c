@@ -22,6 +22,7 @@ static void set_up(void)
 static void tear_down(void)
 {
 	observations_release(&m.observations);
+	hist_release(&m.hiccups[METER_SERVER]);
 	rig_slice_release(&slice);
 }
 
@@ -54,6 +55,14 @@ Test(observe, share_of_deliveries)
 	observe_deliveries(&m, &slice);
 	cr_assert_float_eq(seen("twice"), 3, 0);
 	cr_assert_str_eq(m.outcome, "publisher: connection reset");
+}
+
+Test(observe, the_machines_hiccups)
+{
+	hist_record(&slice.hiccups[METER_SERVER], MS);
+	observe_deliveries(&m, &slice);
+	observe_deliveries(&m, &slice);
+	cr_assert_eq(m.hiccups[METER_SERVER].total, 2);
 }
 
 Test(observe, nothing_owed_is_no_share)

@@ -155,8 +155,8 @@ static void copy_item(cJSON *into, const cJSON *from, const char *key)
 
 static void add_part(cJSON *parts, const cJSON *run)
 {
-	static const char *const keys[] = {"started", "ended", "seconds",
-					   "seed", "provenance"};
+	static const char *const keys[] = {"started", "ended",	    "seconds",
+					   "seed",    "provenance", "hiccups"};
 	cJSON *part = cJSON_CreateObject();
 
 	CHECK(part);
@@ -205,11 +205,12 @@ struct cJSON *results_to_json(const struct suite *s,
 			 ? cJSON_Duplicate(c->provenance, 1)
 			 : provenance_to_json(s->home, &s->machine, s->targets,
 					      s->target_count));
+	meters_put_run(json, &s->meters);
 	if (c->earlier)
 		put_parts(json, c->earlier);
 	put_item(json, "scenarios", scenarios_to_json(s));
 	put_item(json, "targets", targets_to_json(s));
-	put_item(json, "caveats", caveats_of_all(&s->machine));
+	put_item(json, "caveats", caveats_of_all(&s->machine, &s->meters));
 	put_item(json, "budget", budget_to_json(s->measurements, s->count));
 	list = measurements_to_json(s);
 	put_item(json, "published",

@@ -16,6 +16,7 @@
 #include "bench/run/home.h"
 #include "bench/run/interrupt.h"
 #include "bench/run/machine.h"
+#include "bench/run/meters.h"
 #include "bench/run/proc.h"
 #include "bench/run/target.h"
 #include "servers/base/err.h"
@@ -32,6 +33,7 @@ struct rig_event {
 
 struct rig {
 	const struct machine *machine; /* borrowed */
+	struct meters *meters;	       /* borrowed; NULL: none */
 	struct interrupt *interrupt;   /* borrowed */
 	uint32_t workers;	       /* to start; 0: 1 */
 	struct team *team;
@@ -55,7 +57,8 @@ struct rig_slice {
 	struct load_result result;
 	struct sample cost; /* of the server, over the slice */
 	uint64_t rss_anon;  /* of the server, at its end */
-	double foreign_s;   /* of others on the server's core */
+	struct hist hiccups[METER_ROLES];
+	double foreign_s; /* of others on the server's core */
 	bool disturbed;
 	bool valid;
 	const char *why; /* it is not valid, else "" */
@@ -113,7 +116,7 @@ MUST_USE enum err rig_run(struct rig *r, int server, struct load_plan *p,
  * through it.
  */
 MUST_USE enum err rig_run_through(struct rig *r, struct load_plan *p,
-				  struct load_result *out);
+				  struct rig_slice *out);
 MUST_USE enum err rig_pause(struct rig *r, uint64_t ms);
 MUST_USE enum err rig_sample(struct rig *r, int server, struct sample *out);
 /* Of the server's memory, what its allocator has; see load/memory.h. */

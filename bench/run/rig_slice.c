@@ -11,6 +11,8 @@ void rig_slice_init(struct rig_slice *s)
 void rig_slice_release(struct rig_slice *s)
 {
 	load_result_release(&s->result);
+	for (int i = 0; i < METER_ROLES; i++)
+		hist_release(&s->hiccups[i]);
 	rig_slice_init(s);
 }
 
@@ -68,6 +70,22 @@ static void judge(struct rig *r, struct rig_slice *s)
 	s->disturbed = machine_disturbed(r->machine, s->foreign_s, seconds);
 }
 
+/* While the load ran, and not while the worker told of it. */
+static void read_meters(struct rig *r, struct rig_slice *s)
+{
+	const struct load_result *l = &s->result;
+
+	if (r->meters && l->start_ns > 0)
+		meters_read(r->meters, team_size(r->team), l->start_ns,
+			    l->end_ns, s->hiccups);
+}
+
+/* What on the server's core is ours beside the servers. */
+static uint64_t meter_cpu_ns(struct rig *r)
+{
+	return r->meters ? meters_cpu_ns(r->meters) : 0;
+}
+
 /* What is to be done between two readings of all costs. */
 typedef enum err work_fn(struct rig *r, void *arg, struct load_result *out);
 
@@ -76,7 +94,7 @@ static enum err measured(struct rig *r, int server, work_fn *work, void *arg,
 {
 	struct sample before[RIG_SERVERS], after[RIG_SERVERS];
 	struct core_time core[2];
-	uint64_t own = 0;
+	uint64_t own = meter_cpu_ns(r);
 	enum err e;
 
 	core[0] = machine_core(r->machine, r->machine->server_cpu);
@@ -90,12 +108,14 @@ static enum err measured(struct rig *r, int server, work_fn *work, void *arg,
 	if (e)
 		return e;
 	core[1] = machine_core(r->machine, r->machine->server_cpu);
+	own = meter_cpu_ns(r) - own;
 	for (int i = 0; i < RIG_SERVERS; i++)
 		own += after[i].cpu_ns - before[i].cpu_ns;
 	out->server = server;
 	out->cost = sample_difference(&before[server], &after[server]);
 	out->rss_anon = after[server].rss_anon;
 	out->foreign_s = machine_foreign(r->machine, &core[0], &core[1], own);
+	read_meters(r, out);
 	judge(r, out);
 	return ERR_OK;
 }
@@ -115,10 +135,15 @@ enum err rig_run(struct rig *r, int server, struct load_plan *p,
 }
 
 enum err rig_run_through(struct rig *r, struct load_plan *p,
-			 struct load_result *out)
+			 struct rig_slice *out)
 {
+	enum err e;
+
 	p->run = ++*r->runs;
-	return run_plan(r, p, out);
+	e = run_plan(r, p, &out->result);
+	if (!e)
+		read_meters(r, out);
+	return e;
 }
 
 struct storm {

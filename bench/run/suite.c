@@ -210,6 +210,7 @@ void suite_run(struct suite *s)
 	CHECK(s->target_count > 0);
 	machine_init(&s->machine);
 	interrupt_init(&s->interrupt);
+	meters_start(&s->meters, &s->machine);
 	s->planned_s = suite_planned(s);
 	progress_init(&s->progress, s->quiet, s->planned_s);
 	s->progress.events = s->events;
@@ -220,6 +221,7 @@ void suite_run(struct suite *s)
 				run_cell(s, &s->scenarios[i], &s->targets[t]);
 		}
 	}
+	meters_stop(&s->meters);
 	compare_digests(s);
 	progress_end(&s->progress);
 	interrupt_release(&s->interrupt);
@@ -229,6 +231,7 @@ void suite_release(struct suite *s)
 {
 	for (size_t i = 0; i < s->count; i++)
 		measurement_release(&s->measurements[i]);
+	meters_release(&s->meters);
 	free(s->measurements);
 	s->measurements = NULL;
 	s->count = 0;

@@ -16,6 +16,7 @@
 #include "bench/run/interrupt.h"
 #include "bench/run/machine.h"
 #include "bench/run/measurement.h"
+#include "bench/run/meters.h"
 #include "bench/run/progress.h"
 #include "bench/run/scenario.h"
 #include "bench/run/target.h"
@@ -53,6 +54,7 @@ struct suite {
 
 	/* While it runs. */
 	struct machine machine;
+	struct meters meters;
 	struct interrupt interrupt;
 	struct progress progress;
 	uint64_t runs;	 /* slices named so far */

@@ -171,6 +171,9 @@ Test(suite, bare_against_itself_from_end_to_end, .timeout = 60)
 	cr_assert_eq(m->verdict, VERDICT_INCONCLUSIVE);
 	cr_assert_eq(cJSON_GetArraySize(m->slices) % 2, 0);
 	cr_assert(suite_succeeded(&f.suite));
+	for (int i = 0; i < METER_ROLES && !f.suite.meters.why[0]; i++)
+		cr_assert_gt(m->hiccups[i].total, 0, "%s",
+			     meter_role_name((enum meter_role)i));
 	release(&f);
 }
 

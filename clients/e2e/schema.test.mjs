@@ -47,6 +47,10 @@ for (const [method, scenarios] of Object.entries(methods))
     const own = run.measurements.filter((m) => m.method === method);
     assert.ok(own.length >= 1, `${own.length}`);
     assert.ok(own.every((m) => m.complete));
+    assert.equal(run.hiccups.why, run.provenance.server_core < 0 ? "there is one core only" : undefined);
+    if (!run.hiccups.why && own.some((m) => m.sides?.target))
+      for (const { count, max } of own.flatMap((m) => [m.hiccups.server, m.hiccups.load]))
+        assert.ok(count > 0 && max >= 0);
     for (const m of own)
       for (const file of Object.values(m.distributions ?? {}))
         assert.match(readFileSync(join(out, file), "utf8"), /^ +Value +Percentile/);
@@ -92,6 +96,8 @@ test("what is not of the schema is refused", () => {
     "a percentile that nobody prints": (r, m) => (m.slices[0].latency.all.percentiles["42"] = 1),
     "a figure without its interval": (r, m, i) => delete i.memory.low,
     "a file outside": (r, m) => (m.distributions.all = "hdr/../../etc/passwd.hgrm"),
+    "hiccups of no period": (r) => delete r.hiccups.period_ns,
+    "hiccups of no core": (r, m) => (m.hiccups = {}),
     "text for a number": (r, m) => (m.parameters.subscribers = "100"),
   };
   for (const [what, change] of Object.entries(wrong))
