@@ -194,7 +194,8 @@ static void read_variant(struct scenario *s, struct doc *d, const cJSON *item)
 		v->kind = (enum load_kind)kind;
 	v->link = read_args(s, d, item, "link", linked);
 	v->server = read_args(s, d, item, "server",
-			      linked || s->method == METHOD_RECONNECT);
+			      linked || s->method == METHOD_RECONNECT ||
+				      s->method == METHOD_LARGE);
 	for (const cJSON *c = item->child; c; c = c->next) {
 		if (index_of(keys, c->string) < 0)
 			read_change(s, d, c, &v->changes);
