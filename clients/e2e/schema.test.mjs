@@ -38,6 +38,7 @@ const methods = {
   network: ["paper-pimentel"],
   connect: ["connect"],
   zombie: ["zombie"],
+  large: ["large"],
 };
 
 for (const [method, scenarios] of Object.entries(methods))
