@@ -166,9 +166,8 @@ describe("large", () => {
         assert.ok(rate > 1999999 && rate < 2000000 + 65536, what);
         assert.ok(observed.max >= observed.p50, what);
       }
-      // A whole is read, copied and encoded; pieces pass.
-      if (whole.observed.memory !== undefined && whole.observed.memory !== null)
-        assert.ok(whole.observed.memory > 2 * 2e6, whole.what);
+      // A whole is all there at once, where the kernel tells.
+      assert.ok((whole.observed.memory ?? Infinity) > 2e6, whole.what);
     }
   });
 
