@@ -23,7 +23,7 @@
 #include "servers/wire/websocket.h"
 
 #define CLIENT_INPUT_SIZE 65536	      /* bytes asked for by one read */
-#define CLIENT_MESSAGE_MAX (16 << 20) /* bytes of one message or body */
+#define CLIENT_MESSAGE_MAX (64 << 20) /* bytes of one message or body */
 #define CLIENT_OUT_MAX (64 << 20)     /* bytes waiting to be written */
 #define CLIENT_OUT_KEEP 4096	      /* bytes of memory kept for the next */
 #define CLIENT_DEADLINE_MS 30000      /* to connect and be welcomed */

@@ -209,6 +209,7 @@ static void send_first(struct drive *d)
 		drive_send_burst(d);
 	if (d->plan->kind == LOAD_RTT)
 		drive_send_request(d);
+	d->result->first_ns = drive_now(d);
 	if (d->plan->kind != LOAD_IDLE)
 		group_flush(d->group);
 }

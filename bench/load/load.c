@@ -174,6 +174,7 @@ static const struct field result_fields[] = {
 	FIELD_CHOICE("kind", struct load_result, kind, kind_names),
 	FIELD_U64("start_ns", struct load_result, start_ns),
 	FIELD_U64("end_ns", struct load_result, end_ns),
+	FIELD_U64("first_ns", struct load_result, first_ns),
 	FIELD_U64("messages", struct load_result, messages),
 	FIELD_U64("completed", struct load_result, completed),
 	FIELD_U64("deliveries", struct load_result, deliveries),

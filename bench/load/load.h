@@ -121,10 +121,11 @@ struct load_plan {
 struct load_result {
 	int group;
 	enum load_kind kind;
-	uint64_t start_ns, end_ns;    /* first send .. last receipt or answer */
-	uint64_t messages;	      /* sent */
-	uint64_t completed;	      /* received by all (rtt: answered) */
-	uint64_t deliveries;	      /* receipts, without duplicates */
+	uint64_t start_ns, end_ns; /* first send .. last receipt or answer */
+	uint64_t first_ns;   /* what is sent first is made, and goes out now */
+	uint64_t messages;   /* sent */
+	uint64_t completed;  /* received by all (rtt: answered) */
+	uint64_t deliveries; /* receipts, without duplicates */
 	uint64_t bytes_in, bytes_out; /* subscribers and publisher */
 	uint64_t publisher_bytes_in, publisher_bytes_out; /* of those */
 	uint64_t http_in, http_out; /* of all: HTTP's heads and framing */

@@ -85,6 +85,7 @@ static void fill(struct load_result *r)
 	load_result_init(r);
 	r->kind = LOAD_RTT;
 	r->start_ns = 10;
+	r->first_ns = 11;
 	r->end_ns = UINT64_C(2000000010);
 	r->messages = 2;
 	r->completed = 2;
@@ -111,6 +112,7 @@ Test(load, result_there_and_back)
 	json = through_text(load_result_to_json(&r));
 	cr_assert_eq(load_result_from_json(&back, json), ERR_OK);
 	cr_assert_eq(back.kind, LOAD_RTT);
+	cr_assert_eq(back.first_ns, 11);
 	cr_assert_eq(back.user_ns, 77);
 	cr_assert_eq(back.busy, 0.25);
 	cr_assert_eq(back.ledger.digest, UINT64_MAX);

@@ -86,6 +86,65 @@ enum err memory_heap(const pid_t *pids, size_t count, uint64_t *out)
 	return e;
 }
 
+/* status: "Name:\tN kB". */
+bool memory_parse_status(FILE *f, uint64_t *peak)
+{
+	static const char name[] = "VmHWM:";
+	char line[LINE_MAX_BYTES];
+	bool found = false;
+
+	while (!found && fgets(line, sizeof(line), f))
+		found = strncmp(line, name, sizeof(name) - 1) == 0 &&
+			number(word(line, 1), peak);
+	if (found)
+		*peak *= 1024;
+	return found;
+}
+
+enum err memory_peak(const pid_t *pids, size_t count, uint64_t *out)
+{
+	enum err e = ERR_OK;
+
+	*out = 0;
+	for (size_t i = 0; i < count && !e; i++) {
+		char path[64];
+		uint64_t peak = 0;
+		FILE *f;
+
+		(void)snprintf(path, sizeof(path), "/proc/%d/status",
+			       (int)pids[i]);
+		f = fopen(path, "re");
+		if (!f)
+			return ERR_NOTFOUND;
+		if (!memory_parse_status(f, &peak))
+			e = ERR_NOTFOUND;
+		*out += peak;
+		(void)fclose(f);
+	}
+	return e;
+}
+
+enum err memory_peak_begin(const pid_t *pids, size_t count, uint64_t *now)
+{
+	for (size_t i = 0; i < count; i++) {
+		char path[64];
+		FILE *f;
+		bool done;
+
+		(void)snprintf(path, sizeof(path), "/proc/%d/clear_refs",
+			       (int)pids[i]);
+		f = fopen(path, "we");
+		if (!f)
+			return ERR_NOTFOUND;
+		/* Sets the peak to what there is. */
+		done = fputs("5", f) >= 0;
+		done = fclose(f) == 0 && done;
+		if (!done)
+			return ERR_NOTFOUND;
+	}
+	return memory_peak(pids, count, now);
+}
+
 /*
  * The caches that a connection has objects in, and little else has. A socket
  * has a dentry too, but looking up any file moves that cache by more.

@@ -32,6 +32,14 @@ struct memory_kernel {
  * together. ERR_NOTFOUND when one is gone or does not let us look.
  */
 MUST_USE enum err memory_heap(const pid_t *pids, size_t count, uint64_t *out);
+/*
+ * The most resident memory that each had since memory_peak_begin(), together;
+ * that gives what they have now. Exact, as the kernel keeps it (VmHWM), and
+ * with what maps files. ERR_NOTFOUND as above, or the kernel forgets no peak.
+ */
+MUST_USE enum err memory_peak_begin(const pid_t *pids, size_t count,
+				    uint64_t *now);
+MUST_USE enum err memory_peak(const pid_t *pids, size_t count, uint64_t *out);
 void memory_kernel_read(struct memory_kernel *out);
 /* Both parts; NaN when one is not known. */
 double memory_kernel_bytes(const struct memory_kernel *k);
@@ -40,6 +48,7 @@ double memory_slope(const double *x, const double *y, size_t n);
 
 /* Reading the kernel's files: false when they do not hold what they should. */
 bool memory_parse_smaps(FILE *f, uint64_t *heap);
+bool memory_parse_status(FILE *f, uint64_t *peak);
 bool memory_parse_slabinfo(FILE *f, uint64_t page, uint64_t *slab);
 bool memory_parse_sockstat(FILE *f, uint64_t page, uint64_t *buffers);
 

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define MEMORY ((size_t)32 << 20)
@@ -145,4 +146,43 @@ Test(memory, the_slope_forgets_what_was_there_before)
 	cr_assert_float_eq(memory_slope(x, y, 4), 64, 1e-9);
 	cr_assert(isnan(memory_slope(x, y, 1)));
 	cr_assert(isnan(memory_slope(x, y, 0)));
+}
+
+Test(memory, the_peak_is_that_of_the_status)
+{
+	FILE *f = text("VmPeak:\t    9000 kB\nVmHWM:\t    5120 kB\n"
+		       "VmRSS:\t    4096 kB\n");
+	uint64_t peak;
+
+	cr_assert(memory_parse_status(f, &peak));
+	cr_assert_eq(peak, 5120 * 1024);
+	(void)fclose(f);
+	f = text("VmRSS:\t    4096 kB\nVmHWM:\t?\n");
+	cr_assert_not(memory_parse_status(f, &peak));
+	(void)fclose(f);
+}
+
+/* Filled and given back between two looks, twice: the first is forgotten. */
+Test(memory, a_peak_is_seen_after_it_is_gone_and_forgotten_when_asked)
+{
+	const size_t size = (size_t)32 << 20;
+	const pid_t self = getpid(), none = 0x3fffffff;
+	uint64_t before, peak;
+
+	for (size_t part = 1; part <= 2; part++) {
+		char *memory;
+
+		if (memory_peak_begin(&self, 1, &before) != ERR_OK)
+			cr_skip_test("the kernel forgets no peak");
+		memory = mmap(NULL, size / part, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		cr_assert_neq(memory, MAP_FAILED);
+		memset(memory, 1, size / part);
+		cr_assert_eq(munmap(memory, size / part), 0);
+		cr_assert_eq(memory_peak(&self, 1, &peak), ERR_OK);
+		cr_assert_geq(peak - before, size / part - (1 << 20));
+		cr_assert_leq(peak - before, size / part + (4 << 20));
+	}
+	cr_assert_eq(memory_peak(&none, 1, &peak), ERR_NOTFOUND);
+	cr_assert_eq(memory_peak_begin(&none, 1, &peak), ERR_NOTFOUND);
 }

@@ -202,6 +202,7 @@ void merge_results(struct load_result *into, const struct load_result *parts,
 	into->group = parts[0].group;
 	into->kind = parts[0].kind;
 	into->start_ns = parts[0].start_ns;
+	into->first_ns = parts[0].first_ns;
 	into->messages = parts[0].messages;
 	into->completed = parts[0].completed;
 	for (uint32_t i = 0; i < m->parts; i++) {

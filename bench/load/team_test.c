@@ -105,7 +105,8 @@ static void assert_whole(const struct load_result *r, uint64_t messages)
 		     r->from_intended[RECEIPTS_ALL].max);
 	cr_assert_eq(r->from_intended[RECEIPTS_FIRST].min,
 		     r->from_intended[RECEIPTS_ALL].min);
-	cr_assert_gt(r->end_ns, r->start_ns);
+	cr_assert_geq(r->first_ns, r->start_ns);
+	cr_assert_gt(r->end_ns, r->first_ns);
 	cr_assert_gt(r->cpu_ns, 0);
 }
 

@@ -113,6 +113,8 @@ static _Noreturn void run_child(int fd, const struct worker_role *role,
 	unblock_signals();
 	close_others(fd, role->board);
 	pin(role->cpu);
+	/* That it may not be is no reason not to work. */
+	(void)!nice(role->nice);
 	if (!enter_network_of(role->network))
 		_exit(1);
 	_exit(worker_serve(fd, role->board, role->seat) == ERR_OK ? 0 : 1);

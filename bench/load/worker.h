@@ -38,6 +38,7 @@ struct worker;
 
 struct worker_role {
 	int cpu;       /* -1: not pinned */
+	int nice;      /* added to its own, as nice(2): others go first */
 	pid_t network; /* in the network namespace of that process, or 0 */
 	struct board *board; /* borrowed; NULL: it works alone */
 	uint32_t seat;	     /* there */

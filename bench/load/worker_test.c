@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "bench/load/descriptors.h"
 #include "bench/load/test_bare.h"
@@ -81,7 +82,8 @@ static void assert_closed(const struct load_result *r, uint64_t messages)
 	cr_assert_leq(r->from_intended[RECEIPTS_FIRST].max,
 		      r->from_intended[RECEIPTS_LAST].max);
 	cr_assert_gt(r->cpu_ns, 0);
-	cr_assert_gt(r->end_ns, r->start_ns);
+	cr_assert_geq(r->first_ns, r->start_ns);
+	cr_assert_gt(r->end_ns, r->first_ns);
 	cr_assert(r->busy > 0 && r->busy <= 1.05, "%f", r->busy);
 }
 
@@ -424,6 +426,23 @@ Test(worker, a_slice_cut_short_is_whole)
 	cr_assert_gt(r.messages, 0);
 	cr_assert_lt(r.end_ns - r.start_ns, 2000 * MS);
 	load_result_release(&r);
+}
+
+/* Its answer shows that it is as it will be. */
+Test(worker, one_that_gives_way_says_so_to_the_kernel)
+{
+	const struct worker_role role = {.cpu = -1, .nice = 3};
+	struct worker *other;
+	int own = getpriority(PRIO_PROCESS, 0);
+	int expected = own + 3 < 19 ? own + 3 : 19;
+
+	cr_assert_eq(worker_start_as(&role, &other), ERR_OK);
+	cr_assert_eq(worker_disconnect(other, 0), ERR_OK);
+	cr_assert_eq(getpriority(PRIO_PROCESS, (id_t)worker_pid(other)),
+		     expected);
+	worker_stop(other);
+	cr_assert_eq(worker_disconnect(worker, 0), ERR_OK);
+	cr_assert_eq(getpriority(PRIO_PROCESS, (id_t)worker_pid(worker)), own);
 }
 
 Test(worker, an_answer_to_something_else_is_an_error)

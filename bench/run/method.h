@@ -48,7 +48,7 @@ struct method {
 
 extern const struct method method_pairs, method_client, method_memory,
 	method_network, method_connect, method_reconnect, method_zombie,
-	method_capacity, method_echo;
+	method_capacity, method_echo, method_large;
 
 /* For methods with pairs: the baseline's server, the target's, the worker. */
 MUST_USE enum err method_start_pair(struct cell *c);

@@ -57,7 +57,7 @@ Test(method, starts_multiply_what_is_done_in_each)
 {
 	static const enum scenario_method all[] = {
 		METHOD_MEMORY, METHOD_NETWORK,	METHOD_RECONNECT,
-		METHOD_ZOMBIE, METHOD_CAPACITY,
+		METHOD_ZOMBIE, METHOD_CAPACITY, METHOD_LARGE,
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -75,6 +75,7 @@ Test(method, plans_know_what_they_wait_for)
 			   1e-9);
 	cr_assert_float_eq(longer(METHOD_RECONNECT, PARAM_SLICE_MS, 3000), 2,
 			   1e-9);
+	cr_assert_float_eq(longer(METHOD_LARGE, PARAM_SLICE_MS, 3000), 2, 1e-9);
 	cr_assert_float_eq(longer(METHOD_ZOMBIE, PARAM_DRAIN_MS, 6000), 1,
 			   1e-9);
 	cr_assert_float_eq(longer(METHOD_ZOMBIE, PARAM_SETTLE_MS, 1200), 1,
@@ -99,6 +100,8 @@ Test(method, who_can_take_part)
 	cr_assert(method_reconnect.possible(&poll));
 	cr_assert_not(method_reconnect.possible(&bare));
 	cr_assert_not(method_reconnect.possible(&plain));
+	cr_assert(method_large.possible(&ws) && method_large.possible(&plain));
+	cr_assert_not(method_large.possible(&bare));
 }
 
 Test(method, what_slices_are_compared_with)
@@ -111,4 +114,5 @@ Test(method, what_slices_are_compared_with)
 	cr_assert_eq(method_reconnect.against, AGAINST_NOTHING);
 	cr_assert_eq(method_zombie.against, AGAINST_NOTHING);
 	cr_assert_eq(method_capacity.against, AGAINST_NOTHING);
+	cr_assert_eq(method_large.against, AGAINST_NOTHING);
 }

@@ -213,8 +213,7 @@ static void copy(char *into, size_t size, const char *from)
 	(void)snprintf(into, size, "%s", from);
 }
 
-/* Where the group's connections lead to. */
-static void address(const struct rig *r, int server, struct load_target *t)
+void rig_address(const struct rig *r, int server, struct load_target *t)
 {
 	const struct target *target = r->targets[server];
 
@@ -258,7 +257,7 @@ enum err rig_connect_told(struct rig *r, int server, struct load_target *t,
 	uint64_t ms = t->timeout_ns ? t->timeout_ns / 1000000 : 30000;
 	enum err e;
 
-	address(r, server, t);
+	rig_address(r, server, t);
 	e = check_descriptors(r, server, t);
 	if (e)
 		return e;
@@ -332,6 +331,22 @@ enum err rig_heap(struct rig *r, int server, uint64_t *out)
 	size_t n = proc_pids(&r->procs[server], pids, PROC_CHILDREN);
 
 	return memory_heap(pids, n, out);
+}
+
+enum err rig_peak_begin(struct rig *r, int server, uint64_t *now)
+{
+	pid_t pids[PROC_CHILDREN];
+	size_t n = proc_pids(&r->procs[server], pids, PROC_CHILDREN);
+
+	return memory_peak_begin(pids, n, now);
+}
+
+enum err rig_peak(struct rig *r, int server, uint64_t *out)
+{
+	pid_t pids[PROC_CHILDREN];
+	size_t n = proc_pids(&r->procs[server], pids, PROC_CHILDREN);
+
+	return memory_peak(pids, n, out);
 }
 
 enum err rig_pause(struct rig *r, uint64_t ms)

@@ -122,6 +122,14 @@ MUST_USE enum err rig_sample(struct rig *r, int server, struct sample *out);
 /* Of the server's memory, what its allocator has; see load/memory.h. */
 MUST_USE enum err rig_heap(struct rig *r, int server, uint64_t *out);
 
+/*
+ * From now on, what the server has and the most that it has had, with what its
+ * libraries map. ERR_NOTFOUND, without a failure, where the kernel does not
+ * tell.
+ */
+MUST_USE enum err rig_peak_begin(struct rig *r, int server, uint64_t *now);
+MUST_USE enum err rig_peak(struct rig *r, int server, uint64_t *out);
+
 void rig_slice_init(struct rig_slice *s);
 void rig_slice_release(struct rig_slice *s);
 

@@ -18,6 +18,8 @@ MUST_USE enum err rig_look(struct rig *r);
 MUST_USE enum err rig_wait_worker(struct rig *r, uint64_t ms);
 /* Until a process says on its standard output that it is ready. */
 MUST_USE enum err rig_wait_line(struct rig *r, struct proc *p, uint64_t ms);
+/* Where a group's connections lead to, and what they speak. */
+void rig_address(const struct rig *r, int server, struct load_target *t);
 /* As rig_connect(); `told` is initialised. */
 MUST_USE enum err rig_connect_told(struct rig *r, int server,
 				   struct load_target *t,

@@ -56,7 +56,10 @@
 	X(PENDING, pending, 64, 1, 10000)                                      \
 	X(MOST, most, 9000, 1, 152000)                                         \
 	X(BOUND_MS, bound_ms, 100, 0.1, 60000)                                 \
-	X(PERCENTILE, percentile, 99, 1, 99.99)
+	X(PERCENTILE, percentile, 99, 1, 99.99)                                \
+	X(LARGE, large, 0, 0, 2)                                               \
+	X(BULK, bulk, 50e6, 69, 60e6)                                          \
+	X(PIECE, piece, 65536, 69, 60e6)
 
 enum param {
 #define PARAM_ENUM(upper, lower, value, min, max) PARAM_##upper,
@@ -75,7 +78,8 @@ enum param {
 	X(RECONNECT, reconnect) /* a restart or a cut, and all come back */    \
 	X(ZOMBIE, zombie)	/* until clients that died are found */        \
 	X(CAPACITY, capacity)	/* the most clients under a bound */           \
-	X(ECHO, echo)		/* what surrounds a text */
+	X(ECHO, echo)		/* what surrounds a text */                    \
+	X(LARGE, large)		/* neighbours of a large payload */
 
 enum scenario_method {
 #define METHOD_ENUM(upper, lower) METHOD_##upper,

@@ -216,6 +216,10 @@ Test(scenario, complaints_about_link_and_server)
 	cr_assert_str_eq(of_variant("network", "\"links\": [\"--rtt\"]"),
 			 "s.json:8: \"links\": unknown key");
 	cr_assert_str_eq(of_variant("reconnect", "\"server\": [\"-x\"]"), "");
+	cr_assert_str_eq(of_variant("large", "\"server\": [\"-x\"]"), "");
+	cr_assert_str_eq(of_variant("large", "\"link\": [\"-x\"]"),
+			 "s.json:8: \"link\": the method large has no use "
+			 "for it");
 	cr_assert_str_eq(of_variant("reconnect", "\"link\": [\"-x\"]"),
 			 "s.json:8: \"link\": the method reconnect has no use "
 			 "for it");
@@ -226,7 +230,7 @@ Test(scenario, complaints_about_link_and_server)
 		of_variant("guess", "\"window\": 1"),
 		"s.json:5: \"method\": expected one of: pairs, client, "
 		"memory, network, connect, reconnect, zombie, "
-		"capacity");
+		"capacity, large");
 	cr_assert_str_eq(of_variant("network", "\"drain_ms\": 0"),
 			 "s.json:8: \"drain_ms\": 0 is not within 1 and "
 			 "600000");

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The orchestrator against real servers: bare, and scripts that misbehave as
- * servers do. Skipped where the programs are neither in $PUSHMARK_BIN nor in
- * the build folder that this test is from.
+ * servers do. Skipped where the programs are not built.
  */
 #include "bench/run/suite.h"
 
@@ -16,6 +15,7 @@
 
 #include "bench/run/cell.h"
 #include "bench/run/results.h"
+#include "bench/run/test_programs.h"
 #include "servers/base/check.h"
 
 static const char scenario_text[] =
@@ -46,29 +46,13 @@ struct fixture {
 	char folder[64];
 };
 
-static bool find_programs(char *into)
-{
-	const char *set = getenv("PUSHMARK_BIN");
-	char test[PATH_MAX], path[PATH_MAX + 32];
-	ssize_t n = readlink("/proc/self/exe", test, sizeof(test) - 1);
-
-	test[n > 0 ? n : 0] = '\0';
-	if (strrchr(test, '/'))
-		*strrchr(test, '/') = '\0';
-	(void)snprintf(path, sizeof(path), "%s/../bin", test);
-	if (!realpath(set && set[0] ? set : path, into))
-		return false;
-	(void)snprintf(path, sizeof(path), "%s/pushmark-bare", into);
-	return access(path, X_OK) == 0;
-}
-
 static bool prepare(struct fixture *f, const char *other)
 {
 	const char *texts[] = {bare_text, other};
 	struct doc d;
 
 	*f = (struct fixture){0};
-	if (!find_programs(f->home.bin))
+	if (!test_programs(f->home.bin))
 		return false;
 	(void)strcpy(f->folder, "/tmp/pushmark-suite-XXXXXX");
 	cr_assert_not_null(mkdtemp(f->folder));

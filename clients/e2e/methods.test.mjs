@@ -138,6 +138,52 @@ test("zombie: a heartbeat finds who vanished, in its time", { skip: noLink() }, 
   }
 });
 
+describe("large", () => {
+  // Started by another program, it is none of ours: its limits stay.
+  const limited = {
+    name: "limited",
+    dialect: "ws",
+    start: ["/usr/bin/env", "{bin}/pushmark-server", "--backend", "ws", "--app", "relay",
+      "--host", "{host}", "--port", "0"],
+    ready_ms: 30000,
+  };
+
+  test("whole and in pieces, it goes through beside the others", async () => {
+    const targets = [...OURS, "longpoll+upgrade"];
+    const { of } = await measure("large", { variants: ["alone", "whole", "pieces"], targets });
+    for (const target of targets) {
+      const alone = of("alone", target);
+      assert.equal(alone.outcome, undefined, alone.what);
+      assert.equal(alone.observed.delivered, 1, alone.what);
+      assert.equal(alone.observed.transfer, undefined, alone.what);
+      const [whole, pieces] = ["whole", "pieces"].map((variant) => of(variant, target));
+      for (const { observed, outcome, what } of [whole, pieces]) {
+        assert.equal(outcome, undefined, what);
+        assert.equal(observed.delivered, 1, what);
+        assert.ok(observed.transfer > 0.1 * MS, what);
+        const rate = observed["transfer rate"] * observed.transfer / 8000;
+        // Pieces are of one size.
+        assert.ok(rate > 1999999 && rate < 2000000 + 65536, what);
+        assert.ok(observed.max >= observed.p50, what);
+      }
+      // A whole is all there at once, where the kernel tells.
+      assert.ok((whole.observed.memory ?? Infinity) > 2e6, whole.what);
+    }
+  });
+
+  test("a server's own limit is told, and no failure", async () => {
+    const { of, result } = await measure("large",
+      { variants: ["whole", "pieces"], targets: ["limited"], own: [limited] });
+    const { outcome, observed, failure, what } = of("whole", "limited");
+    assert.match(outcome, /^the large payload does not get through: .*1009/, what);
+    assert.equal(failure, undefined);
+    assert.equal(observed.delivered, 1, what);
+    assert.equal(observed.transfer ?? null, null, what);
+    assert.equal(of("pieces", "limited").outcome, undefined);
+    assert.equal(result.succeeded, true);
+  });
+});
+
 // Its last receiver waits 10 ms for each one there is.
 test("capacity: what a server of known slowness can, searched twice", async () => {
   const slow = {

@@ -38,6 +38,8 @@ const methods = {
   network: ["paper-pimentel"],
   connect: ["connect"],
   zombie: ["zombie"],
+  large: ["large"],
+  echo: ["paper-crossbar"],
 };
 
 for (const [method, scenarios] of Object.entries(methods))

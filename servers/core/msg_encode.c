@@ -125,52 +125,56 @@ static void add_socketio(struct buf *b, const struct msg *m)
 	must(buf_add_char(b, ']'));
 }
 
-/* A message of WebSocket, in as many frames as the node says. */
-static void add_ws(struct buf *b, const struct msg *m, enum ws_opcode opcode,
-		   struct slice payload, bool deflated)
+/* Most payload of a WebSocket frame, as the node says. */
+static size_t fragment_of(const struct msg *m)
 {
-	must(ws_add_message(b, opcode, payload, deflated,
-			    m->encoder ? m->encoder->fragment : 0));
+	return m->encoder ? m->encoder->fragment : 0;
 }
 
-/* What a frame of the raw dialect carries; `text` is where it is made. */
-static struct slice ws_payload(const struct msg *m, struct buf *text)
+static void add_ws(struct buf *b, const struct msg *m, enum ws_opcode opcode,
+		   struct slice payload)
+{
+	must(ws_add_message(b, opcode, payload, false, fragment_of(m)));
+}
+
+/* What a frame of the raw dialect carries. */
+static void add_ws_payload(struct buf *b, const struct msg *m)
 {
 	if (msg_is_raw(m) || m->kind == MSG_TEXT)
-		return m->data;
-	add_envelope(text, m, m->data);
-	return buf_slice(text);
+		must(buf_add_slice(b, m->data));
+	else
+		add_envelope(b, m, m->data);
+}
+
+static enum ws_opcode ws_opcode_of(const struct msg *m)
+{
+	return msg_is_raw(m) ? WS_BINARY : WS_TEXT;
 }
 
 static void encode_ws(struct buf *b, const struct msg *m)
 {
-	struct buf text;
-
-	buf_init(&text, BUF_UNLIMITED);
-	add_ws(b, m, msg_is_raw(m) ? WS_BINARY : WS_TEXT, ws_payload(m, &text),
-	       false);
-	buf_release(&text);
+	add_ws_payload(b, m);
+	must(ws_frame_from(b, 0, ws_opcode_of(m), fragment_of(m)));
 }
 
 /* Nothing is added when the plain frame is not longer. */
 static void encode_ws_deflated(struct buf *b, struct msg *m, unsigned bits)
 {
 	struct buf text, packed;
-	struct slice payload;
 
 	buf_init(&text, BUF_UNLIMITED);
 	buf_init(&packed, BUF_UNLIMITED);
-	payload = ws_payload(m, &text);
-	if (payload.n < DEFLATE_LEAST)
+	add_ws_payload(&text, m);
+	if (text.len < DEFLATE_LEAST)
 		goto out;
 	if (!m->encoder->deflater)
 		m->encoder->deflater = deflater_new(DEFLATE_LEVEL);
 	/* Without memory for it there is still the plain frame. */
-	if (deflater_add(m->encoder->deflater, bits, payload, &packed) ==
-		    ERR_OK &&
-	    packed.len < payload.n)
-		add_ws(b, m, msg_is_raw(m) ? WS_BINARY : WS_TEXT,
-		       buf_slice(&packed), true);
+	if (deflater_add(m->encoder->deflater, bits, buf_slice(&text),
+			 &packed) == ERR_OK &&
+	    packed.len < text.len)
+		must(ws_add_message(b, ws_opcode_of(m), buf_slice(&packed),
+				    true, fragment_of(m)));
 out:
 	buf_release(&packed);
 	buf_release(&text);
@@ -241,18 +245,15 @@ static void encode_eio_ws(struct buf *b, const struct msg *m)
 	const struct slice *attached;
 	struct slice raw;
 	unsigned count = attachments_of(m, &raw, &attached);
-	struct buf text;
 
 	if (m->kind == MSG_TEXT)
-		add_ws(b, m, WS_TEXT, m->data, false);
+		add_ws(b, m, WS_TEXT, m->data);
 	if (m->kind == MSG_EVENT) {
-		buf_init(&text, BUF_UNLIMITED);
-		add_socketio(&text, m);
-		add_ws(b, m, WS_TEXT, buf_slice(&text), false);
-		buf_release(&text);
+		add_socketio(b, m);
+		must(ws_frame_from(b, 0, WS_TEXT, fragment_of(m)));
 	}
 	for (unsigned i = 0; i < count; i++)
-		add_ws(b, m, WS_BINARY, attached[i], false);
+		add_ws(b, m, WS_BINARY, attached[i]);
 }
 
 static void encode(struct buf *b, const struct msg *m, enum wire_format format)

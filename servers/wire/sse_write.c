@@ -51,8 +51,12 @@ static enum err add_lines(struct buf *b, struct slice head, struct slice text)
 {
 	struct slice line;
 	enum err e = ERR_OK;
-	bool more = true;
+	/* JSON mostly is one line, and may be a long one. */
+	bool more = text.n > 0 && (memchr(text.p, '\n', text.n) ||
+				   memchr(text.p, '\r', text.n));
 
+	if (!more)
+		return add_line(b, head, text);
 	while (more && !e) {
 		more = take_line(&text, &line);
 		e = add_line(b, head, line);

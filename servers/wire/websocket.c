@@ -188,6 +188,36 @@ enum err ws_add_message(struct buf *b, enum ws_opcode opcode,
 	return e;
 }
 
+/* From the last frame to the first: each makes room for those before it. */
+enum err ws_frame_from(struct buf *b, size_t start, enum ws_opcode opcode,
+		       size_t fragment)
+{
+	const size_t step = fragment ? fragment : SIZE_MAX;
+	const size_t whole = b->len - start;
+	const size_t before = whole > step ? (whole - 1) / step : 0;
+	const size_t last = whole - before * step;
+	uint8_t header[WS_HEADER_MAX];
+	size_t each = ws_header(header, false, 0, opcode, step, NULL);
+	size_t n = ws_header(header, true, 0, before ? WS_CONTINUATION : opcode,
+			     last, NULL);
+	size_t payload = last;
+	enum err e = buf_reserve(b, before * each + n);
+	char *at;
+
+	if (e != ERR_OK)
+		return e;
+	b->len += before * each + n;
+	for (size_t i = before + 1; i-- > 0; payload = step) {
+		at = b->data + start + i * (step + each);
+		if (i < before)
+			n = ws_header(header, false, 0,
+				      i ? WS_CONTINUATION : opcode, step, NULL);
+		memmove(at + n, b->data + start + i * step, payload);
+		memcpy(at, header, n);
+	}
+	return ERR_OK;
+}
+
 uint64_t ws_frame_length(struct slice bytes)
 {
 	const uint8_t *p = (const uint8_t *)bytes.p;

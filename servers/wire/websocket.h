@@ -84,6 +84,12 @@ MUST_USE enum err ws_add_message(struct buf *b, enum ws_opcode opcode,
 				 struct slice payload, bool deflated,
 				 size_t fragment);
 /*
+ * Makes such a message, not compressed, of what `b` holds from `start` on,
+ * where it is: a large one is not copied. ERR_LIMIT, ERR_NOMEM (unchanged).
+ */
+MUST_USE enum err ws_frame_from(struct buf *b, size_t start,
+				enum ws_opcode opcode, size_t fragment);
+/*
  * The length of the frame at the start of `bytes`, which a server has written
  * whole; more than bytes.n when it is cut.
  */

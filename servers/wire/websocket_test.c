@@ -800,6 +800,41 @@ Test(ws_frames, a_message_is_cut_where_it_must_be)
 	}
 }
 
+/* In place or copied, the same bytes, and what was before them stays. */
+Test(ws_frames, a_message_is_framed_where_it_lies)
+{
+	static const struct {
+		size_t size, fragment;
+	} table[] = {{0, 0},	  {0, 4},     {1, 4},	      {4, 4},
+		     {5, 4},	  {8, 4},     {9, 4},	      {300, 126},
+		     {1000, 125}, {1000, 1},  {70000, 65536}, {70000, 65535},
+		     {70000, 0},  {65536, 0}, {65535, 0},     {125, 0}};
+	static char text[70000];
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (char)('a' + i % 23);
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct slice payload = slice_of(text, table[i].size);
+		struct buf copied, moved;
+
+		buf_init(&copied, BUF_UNLIMITED);
+		buf_init(&moved, BUF_UNLIMITED);
+		cr_assert_eq(buf_add_str(&copied, "head"), ERR_OK);
+		cr_assert_eq(buf_add_str(&moved, "head"), ERR_OK);
+		cr_assert_eq(ws_add_message(&copied, WS_TEXT, payload, false,
+					    table[i].fragment),
+			     ERR_OK);
+		cr_assert_eq(buf_add_slice(&moved, payload), ERR_OK);
+		cr_assert_eq(
+			ws_frame_from(&moved, 4, WS_TEXT, table[i].fragment),
+			ERR_OK);
+		cr_assert(slice_eq(buf_slice(&moved), buf_slice(&copied)),
+			  "%zu", i);
+		buf_release(&copied);
+		buf_release(&moved);
+	}
+}
+
 Test(ws_frames, a_message_beyond_the_limit_leaves_nothing)
 {
 	struct buf b;
@@ -810,5 +845,8 @@ Test(ws_frames, a_message_beyond_the_limit_leaves_nothing)
 				    false, 1),
 		     ERR_LIMIT);
 	cr_assert_eq(b.len, 1);
+	cr_assert_eq(buf_add_str(&b, "0123456789"), ERR_OK);
+	cr_assert_eq(ws_frame_from(&b, 1, WS_TEXT, 1), ERR_LIMIT);
+	cr_assert(slice_is(buf_slice(&b), "x0123456789"));
 	buf_release(&b);
 }
