@@ -20,7 +20,7 @@ static struct measurement m;
 static void set_up(void)
 {
 	scenario = (struct scenario){.name = "slow", .method = METHOD_PAIRS};
-	variant = (struct variant){.name = "frozen", .kind = LOAD_OPEN};
+	variant = (struct variant){.name = "disconnect", .kind = LOAD_OPEN};
 	target = (struct target){.name = "ws", .dialect = "ws"};
 	measurement_init(&m, &scenario, &variant, &target, &target);
 	m.seed = 7;
