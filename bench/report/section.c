@@ -128,17 +128,23 @@ static void pairs_columns(struct table *t, const cJSON *m)
 {
 	bool answers = strcmp(view_text(m, "kind"), "rtt") == 0;
 
+	bool connect = is_connect(m);
+
 	table_column(t, "target", TABLE_LEFT);
-	table_column(t, answers ? "p50" : "median p50", TABLE_RIGHT);
+	table_column(t,
+		     connect   ? "set-up p50"
+		     : answers ? "p50"
+			       : "median p50",
+		     TABLE_RIGHT);
 	table_column(t, "tail", TABLE_RIGHT);
 	if (!answers) {
 		table_column(t, "last p50", TABLE_RIGHT);
 		table_column(t, "tail", TABLE_RIGHT);
 	}
 	table_column(t,
-		     is_connect(m) ? "connections/s"
-		     : answers	   ? "answers/s"
-				   : "deliveries/s",
+		     connect   ? "connections/s"
+		     : answers ? "answers/s"
+			       : "deliveries/s",
 		     TABLE_RIGHT);
 	table_column(t, "CPU µs (user+sys)", TABLE_RIGHT);
 	table_column(t,
@@ -147,8 +153,9 @@ static void pairs_columns(struct table *t, const cJSON *m)
 		     : is_against(m, "bare") ? "/ bare [95 %]"
 					     : "ratio [95 %]",
 		     TABLE_LEFT);
-	table_column(t, "calls", TABLE_RIGHT);
-	table_column(t, "bytes", TABLE_RIGHT);
+	if (!connect)
+		table_column(t, "calls", TABLE_RIGHT);
+	table_column(t, connect ? "set-up bytes" : "bytes", TABLE_RIGHT);
 	table_column(t, "verdict", TABLE_LEFT);
 	table_column(t, "notes", TABLE_LEFT);
 }
@@ -172,7 +179,8 @@ static void pairs_row(struct table *t, const cJSON *m, struct view_caveats *c)
 		    view_figure(m, is_tail(m) ? "ratios.latency_tail"
 					      : "ratios.server_cpu"),
 		    bound && is_tail(m));
-	cells_calls(t, view_number(m, "check.syscalls"));
+	if (!is_connect(m))
+		cells_calls(t, view_number(m, "check.syscalls"));
 	cells_count(t,
 		    view_number(side, "bytes_in") +
 			    view_number(side, "bytes_out"),
