@@ -4,9 +4,11 @@
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
+import http from "node:http";
 import net from "node:net";
 import { networkInterfaces } from "node:os";
 import { describe, test } from "node:test";
+import { EventSource } from "eventsource";
 import { io } from "socket.io-client";
 import WebSocket from "ws";
 import { once, until, within } from "./lib/inbox.mjs";
@@ -108,7 +110,9 @@ describe("pushmark link", () => {
     ["--listen", ":0", "--to", ":1", "--cut-every", "0"],
     ["--listen", ":0", "--to", ":1", "--window", "1k"],
     ["--listen", ":0", "--to", ":1", "--buffer", "0"],
+    ["--listen", ":0", "--to", ":1", "--requests", "-1"],
     ["--netns"], ["--netns", "--half-open", "--", "true"],
+    ["--netns", "--requests", "6", "--", "true"],
     ["--netns", "--loss", "101%", "--", "true"]])
     test(`${args.join(" ")}: one line on standard error and exit 2`, async () => {
       const end = await run("pushmark", ["link", ...args]);
@@ -312,6 +316,172 @@ describe("pushmark link", () => {
       await until("the reset", () => socket.told);
     });
     assert.equal(stats.malformed, 1);
+  });
+});
+
+// Answers each request when the test says so: `answer` by its path.
+class Held {
+  asked = [];
+  #answers = new Map();
+
+  static async start() {
+    const held = new Held();
+    held.listener = http.createServer((request, response) => {
+      held.asked.push(request.url);
+      held.#answers.set(request.url, response);
+    });
+    await new Promise((resolve) => held.listener.listen(0, "127.0.0.1", resolve));
+    held.port = held.listener.address().port;
+    return held;
+  }
+
+  answer(url, body = url) {
+    this.#answers.get(url).end(body);
+  }
+
+  close() {
+    this.listener.close();
+    this.listener.closeAllConnections();
+  }
+}
+
+async function withHeld(options, body) {
+  const held = await Held.start();
+  try {
+    return await withRelay(held.port, options, (relay) => body(relay, held));
+  } finally {
+    held.close();
+  }
+}
+
+const get = (path) => `GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`;
+
+describe("pushmark link --requests", () => {
+  test("of eight event streams six open, and one more for each that closes", () =>
+    withServer([], async (server) => {
+      const stats = await withRelay(server.port, ["--requests", "6"], async ({ url }) => {
+        const tabs = Array.from({ length: 8 }, () => new EventSource(`${url}/sse?room=a`));
+        const open = () => tabs.filter((tab) => tab.readyState === EventSource.OPEN);
+        try {
+          await until("six", () => open().length >= 6);
+          await pause(200);
+          assert.equal(open().length, 6);
+          open()[0].close();
+          await until("the seventh", () => open().length >= 6);
+          await pause(200);
+          assert.equal(open().length, 6);
+          open()[0].close();
+          await until("the eighth", () => open().length >= 6);
+        } finally {
+          for (const tab of tabs)
+            tab.close();
+        }
+      });
+      assert.equal(stats.waited, 2);
+      assert.equal(stats.waiting, 0);
+    }));
+
+  test("a WebSocket no longer counts once it is upgraded", () =>
+    withServer(["--app", "echo"], (server) =>
+      withRelay(server.port, ["--requests", "1"], async ({ url }) => {
+        const sockets = Array.from({ length: 8 }, () =>
+          new WebSocket(`${url.replace("http", "ws")}/ws`));
+        await Promise.all(sockets.map((socket) => once(socket, "open")));
+        assert.equal((await fetch(`${url}/stats`)).status, 200);
+        for (const socket of sockets)
+          socket.terminate();
+      })));
+
+  test("requests that wait get their turns first come, first served", async () => {
+    const stats = await withHeld(["--requests", "2", "--rtt", "10ms"], async ({ url }, held) => {
+      const polls = [];
+      for (let i = 0; i < 5; i++) {
+        polls.push(fetch(`${url}/${i}`).then((r) => r.text()));
+        await pause(30);
+      }
+      assert.deepEqual(held.asked, ["/0", "/1"]);
+      for (const [answered, next] of [["/1", "/2"], ["/2", "/3"], ["/0", "/4"]]) {
+        held.answer(answered);
+        await until("the next", () => held.asked.includes(next));
+        assert.equal(held.asked.at(-1), next);
+      }
+      held.answer("/3");
+      held.answer("/4");
+      assert.deepEqual(await Promise.all(polls), ["/0", "/1", "/2", "/3", "/4"]);
+    });
+    assert.equal(stats.waited, 3);
+  });
+
+  test("the next request leaves when the answer is at the client", async () => {
+    await withHeld(["--requests", "1", "--rtt", "200ms"], async ({ url }, held) => {
+      const first = fetch(`${url}/a`);
+      await until("the first", () => held.asked.length);
+      const second = fetch(`${url}/b`);
+      await pause(50);
+      const begin = performance.now();
+      held.answer("/a");
+      await until("the second", () => held.asked.length === 2);
+      // One way for the answer, one for the request.
+      assert.ok(performance.now() - begin >= 199);
+      held.answer("/b");
+      await Promise.all([first, second]);
+    });
+  });
+
+  test("pipelined requests go on one by one", async () => {
+    await withHeld(["--requests", "6"], async (relay, held) => {
+      const socket = await relay.connect();
+      let text = "";
+      socket.setEncoding("utf8").on("data", (part) => (text += part));
+      socket.write(get("/a") + get("/b"));
+      await until("the first", () => held.asked.length);
+      await pause(100);
+      assert.deepEqual(held.asked, ["/a"]);
+      held.answer("/a", "first");
+      await until("the second", () => held.asked.length === 2);
+      held.answer("/b", "second");
+      await until("both answers", () => /first[^]*second/.test(text));
+    });
+  });
+
+  for (const [how, leave] of [["resets", (s) => s.resetAndDestroy()], ["ends", (s) => s.end()]])
+    test(`who ${how} gives its turn back, and who waits leaves the queue`, async () => {
+      const stats = await withHeld(["--requests", "1"], async (relay, held) => {
+        const sockets = [];
+        for (const path of ["/has", "/waits", "/stays"]) {
+          const socket = await relay.connect();
+          sockets.push(socket);
+          socket.write(get(path));
+          await pause(50);
+        }
+        assert.deepEqual(held.asked, ["/has"]);
+        leave(sockets[1]);
+        await pause(50);
+        leave(sockets[0]);
+        await until("the last", () => held.asked.length === 2);
+        await pause(50);
+        assert.deepEqual(held.asked, ["/has", "/stays"]);
+        held.answer("/stays");
+        await until("its answer", () => sockets[2].bytesRead > 0);
+      });
+      assert.equal(stats.waited, 2);
+      assert.equal(stats.waiting, 0);
+    });
+
+  test("an answer that the connection's end ends gives its turn back then", async () => {
+    const asked = [];
+    await withFar(["--requests", "1"], async (relay) => {
+      const [first, second] = [await relay.connect(), await relay.connect()];
+      first.write(get("/a"));
+      await until("the first", () => asked.length);
+      second.write(get("/b"));
+      await pause(100);
+      assert.equal(asked.length, 1);
+      asked[0].end("HTTP/1.1 200 OK\r\n\r\nall");
+      first.resume();
+      await until("the second", () => asked.length === 2);
+      assert.equal(first.told, "end");
+    }, (socket) => socket.on("data", () => asked.push(socket)));
   });
 });
 
