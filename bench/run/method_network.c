@@ -55,6 +55,7 @@ static enum err run_slice(struct cell *c, struct measurement *m)
 	e = probe_slice(c, plan, SIDE_TARGET, &slice);
 	if (!e) {
 		observe_deliveries(m, &slice);
+		observe_open(m, &slice);
 		observe_latency(m, &slice);
 		observe_absences(m, &slice);
 		observe_bytes(m, &slice);
@@ -72,6 +73,7 @@ static enum err network_run(struct cell *c, struct measurement *m,
 		.forget = m->values[PARAM_RESUME] <= 0,
 		.fallback = true,
 		.timeout_ns = (uint64_t)(m->values[PARAM_CONNECT_MS] * 1e6),
+		.partial = m->values[PARAM_PARTIAL] > 0,
 	};
 	enum err e = start_all(c, m->variant);
 
