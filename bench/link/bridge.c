@@ -124,6 +124,10 @@ static void end_stream(struct bridge_end *e, enum lane_end how)
 	e->over = true;
 	if (e == &b->client)
 		leave_turns(b);
+	if (!b->wanted) {
+		finish(b); /* there is no server to be told */
+		return;
+	}
 	if (how == LANE_RESET) {
 		conn_close(&e->conn);
 		lane_release(&e->lane);
@@ -223,8 +227,7 @@ static void lane_event(struct lane *l)
 
 /* Going in */
 
-/* What `e` sent goes into the lane; false when it is not HTTP, as it must be.
- */
+/* What `e` sent goes into the lane; false when it had to be HTTP and is not. */
 static bool pass_on(struct bridge_end *e, struct slice bytes, uint64_t now)
 {
 	struct bridge *b = e->bridge;
@@ -249,6 +252,21 @@ static void arm_ready(struct bridge_end *e)
 		lane_arm(&e->lane, 0);
 }
 
+static void admit(struct bridge *b)
+{
+	strain_admit(&b->strain);
+	if (!b->wanted && !alarm_is_set(&b->connect))
+		alarm_set(&b->connect, now_ns(b));
+	b->wanted = true;
+}
+
+/* What the client has sent goes on as far as it may by now. */
+static void pass_admitted(struct bridge *b)
+{
+	if (pass_on(&b->client, slice_of("", 0), now_ns(b)))
+		arm_ready(&b->server);
+}
+
 /* What waits of the client's goes on, if it has its turn or needs none. */
 static void pass_requests(struct bridge *b)
 {
@@ -256,10 +274,9 @@ static void pass_requests(struct bridge *b)
 		/* The turn that it still has is that of the one before. */
 		if (b->turn.had || !turns_take(&b->shared->turns, &b->turn))
 			return;
-		strain_admit(&b->strain);
+		admit(b);
 	}
-	if (pass_on(&b->client, slice_of("", 0), now_ns(b)))
-		arm_ready(&b->server);
+	pass_admitted(b);
 }
 
 static void turn_came(struct turn *t)
@@ -269,12 +286,9 @@ static void turn_came(struct turn *t)
 	/* A request that a black hole swallows is under way for ever. */
 	if (b->holed)
 		return;
-	strain_admit(&b->strain);
-	if (!pass_on(&b->client, slice_of("", 0), now_ns(b)))
-		return;
-	arm_ready(&b->server);
-	if (b->client.paused)
-		receive(&b->client);
+	admit(b);
+	/* Once that is out, the client is read on if it was too much. */
+	pass_admitted(b);
 }
 
 /* One read's worth; false when there is no more to read now. */
@@ -388,6 +402,8 @@ static void connect_due(struct alarm *a)
 	struct bridge *b = container_of(a, struct bridge, connect);
 	struct bridge_shared *s = b->shared;
 
+	if (!b->wanted)
+		return;
 	if (b->client.over &&
 	    lane_ended(&b->server.lane, PLAN_NEVER) == LANE_RESET) {
 		finish(b);
@@ -465,6 +481,7 @@ void bridge_open(struct bridge_shared *s, int fd)
 	b->server.bytes = &s->stats.bytes_to_server;
 	strain_init(&b->strain, p->no_upgrade, p->hold, p->requests > 0);
 	turn_init(&b->turn, turn_came);
+	b->wanted = p->requests == 0;
 	s->count++;
 	s->stats.connections++;
 	list_append(&s->bridges, &b->link);

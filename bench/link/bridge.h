@@ -7,9 +7,11 @@
  * The server is connected to one and a half round trips after the client was
  * accepted, when the last part of the handshake would have reached it.
  *
- * Under the plan's `requests` a request has a turn from when it was read until
- * its answer has come out at the client, or the client has left: the end of
- * its stream counts as that, since a browser does not half-close.
+ * Under the plan's `requests` it is not connected to before a request has its
+ * turn, since a browser has no connection for one that waits. A request has a
+ * turn from when it was read until its answer has come out at the client, or
+ * the client has left: the end of its stream counts as that, since a browser
+ * does not half-close.
  */
 #ifndef BENCH_LINK_BRIDGE_H
 #define BENCH_LINK_BRIDGE_H
@@ -64,6 +66,7 @@ struct bridge {
 	struct turn turn;
 	struct alarm connect, cut, hole, idle;
 	uint64_t active_ns; /* when bytes passed last */
+	bool wanted;	    /* the server: some request had its turn */
 	bool holed;	    /* nothing passes any more */
 };
 

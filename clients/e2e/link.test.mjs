@@ -322,6 +322,7 @@ describe("pushmark link", () => {
 // Answers each request when the test says so: `answer` by its path.
 class Held {
   asked = [];
+  bodies = new Map();
   #answers = new Map();
 
   static async start() {
@@ -329,10 +330,16 @@ class Held {
     held.listener = http.createServer((request, response) => {
       held.asked.push(request.url);
       held.#answers.set(request.url, response);
+      request.toArray().then((parts) => held.bodies.set(request.url, Buffer.concat(parts)),
+        () => {});
     });
     await new Promise((resolve) => held.listener.listen(0, "127.0.0.1", resolve));
     held.port = held.listener.address().port;
     return held;
+  }
+
+  begin(url) {
+    this.#answers.get(url).write("begun");
   }
 
   answer(url, body = url) {
@@ -417,7 +424,9 @@ describe("pushmark link --requests", () => {
       const first = fetch(`${url}/a`);
       await until("the first", () => held.asked.length);
       const second = fetch(`${url}/b`);
-      await pause(50);
+      // What of it comes out earlier is not its end.
+      held.begin("/a");
+      await pause(60);
       const begin = performance.now();
       held.answer("/a");
       await until("the second", () => held.asked.length === 2);
@@ -467,6 +476,69 @@ describe("pushmark link --requests", () => {
       assert.equal(stats.waited, 2);
       assert.equal(stats.waiting, 0);
     });
+
+  for (const options of [["--black-hole", "300ms"], ["--half-open", "--cut-after", "300ms"]])
+    test(`${options.join(" ")}: who has left keeps no turn`, async () => {
+      await withHeld(["--requests", "1", ...options], async (relay, held) => {
+        const first = await relay.connect();
+        first.write(get("/a"));
+        await until("the first", () => held.asked.length);
+        await pause(400);
+        first.destroy();
+        await pause(50);
+        (await relay.connect()).write(get("/b"));
+        await until("the second", () => held.asked.length === 2);
+      });
+    });
+
+  test("a body that is longer than what is read ahead waits, and is whole", async () => {
+    await withHeld(["--requests", "1"], async ({ url }, held) => {
+      const first = fetch(`${url}/a`);
+      await until("the first", () => held.asked.length);
+      const body = randomBytes(1 << 20);
+      const second = fetch(`${url}/b`, { method: "POST", body });
+      await pause(100);
+      assert.equal(held.asked.length, 1);
+      held.answer("/a");
+      await until("the body", () => held.bodies.get("/b")?.equals(body));
+      held.answer("/b");
+      await Promise.all([first, second]);
+    });
+  });
+
+  test("for a connection that waits there is none at the server yet", async () => {
+    const stats = await withFar(["--requests", "1"], async (relay, far) => {
+      const [has, waits, silent] = [await relay.connect(), await relay.connect(),
+        await relay.connect()];
+      has.write(get("/has"));
+      await until("the first", () => far.sockets.length === 1);
+      waits.write(get("/waits"));
+      await pause(50);
+      silent.resume().end();
+      await until("its end", () => silent.told);
+      assert.equal(far.sockets.length, 1);
+      has.destroy();
+      await until("the second", () => far.sockets.length === 2);
+    }, (socket) => socket.resume());
+    assert.equal(stats.connections, 3);
+  });
+
+  test("who ends has left, also when the server does not answer that", async () => {
+    const asked = [];
+    await withFar(["--requests", "1"], async (relay) => {
+      const [has, waits, stays] = [await relay.connect(), await relay.connect(),
+        await relay.connect()];
+      for (const [path, socket] of [["/has", has], ["/waits", waits], ["/stays", stays]]) {
+        socket.write(get(path));
+        await pause(50);
+      }
+      waits.end();
+      await pause(50);
+      has.end();
+      await until("the last", () => asked.length === 2);
+      assert.match(asked[1], /^GET .stays /);
+    }, (socket) => socket.on("data", (bytes) => asked.push(bytes.toString())));
+  });
 
   test("an answer that the connection's end ends gives its turn back then", async () => {
     const asked = [];
