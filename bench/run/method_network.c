@@ -5,7 +5,8 @@
  * each variant and start. That a protocol does not get through is a result.
  *
  * Through a relay the publisher connects past it, so that times are those of
- * the way to the subscribers; through a link of packets all is behind it.
+ * the way to the subscribers, unless `publisher_behind`; through a link of
+ * packets all is behind it.
  */
 #include <math.h>
 #include <stdio.h>
@@ -78,6 +79,7 @@ static enum err network_run(struct cell *c, struct measurement *m,
 	enum err e = start_all(c, m->variant);
 
 	(void)start;
+	c->rig.publisher_behind = m->values[PARAM_PUBLISHER_BEHIND] > 0;
 	progress_step(&c->suite->progress, "%s, %s: %s", c->scenario->name,
 		      m->variant->name, c->target->name);
 	(void)snprintf(t.room, sizeof(t.room), "load-%d", SIDE_TARGET);

@@ -96,6 +96,17 @@ test("proxy: who does not get through is told, and who falls back", async () => 
   assert.equal(result.succeeded, true);
 });
 
+test("six: who publishes in one of six tabs", async () => {
+  const { of } = await measure("six", {
+    variants: ["said in a tab"], targets: OURS, set: { connect_ms: 3000 },
+  });
+  for (const target of OURS) {
+    const { observed, what } = of("said in a tab", target);
+    assert.equal(observed.open, 5, what);
+    assert.equal(observed.delivered, target === "ws" ? 1 : 0, what);
+  }
+});
+
 test("six: a seventh event stream never opens, polls take turns", async () => {
   const { of, result } = await measure("six", {
     variants: ["no limit", "six requests"],
