@@ -22,12 +22,13 @@
 #define WINDOW_MAX 16777216
 #define HOLD_MAX 16777216
 #define QUEUE_MIN 2048
+#define REQUESTS_MAX 1000000
 
 struct options {
 	const char *listen, *to, *rtt, *jitter, *rate, *queue, *window;
 	const char *cut_after, *cut_every, *black_hole, *idle, *hold;
 	const char *loss, *reorder;
-	int64_t mtu, seed;
+	int64_t mtu, seed, requests;
 	bool half_open, no_upgrade, netns, json, help;
 };
 
@@ -73,6 +74,10 @@ static const struct opt table[] = {
 	OPT_FLAG("no-upgrade",
 		 "relay: leave Upgrade out of HTTP requests, as old proxies do",
 		 struct options, no_upgrade),
+	OPT_INT("requests", "N",
+		"relay: HTTP requests under way at once, as a browser has six; "
+		"0: any number",
+		0, REQUESTS_MAX, struct options, requests),
 	OPT_STRING("loss", "SHARE", "netns: packets lost each way, as in 1%",
 		   struct options, loss),
 	OPT_STRING("reorder", "SHARE",
@@ -162,6 +167,7 @@ static bool make_plan(const struct options *o, struct plan *p)
 		.no_upgrade = o->no_upgrade,
 		.mtu = (int)o->mtu,
 		.seed = (uint64_t)o->seed,
+		.requests = (size_t)o->requests,
 	};
 	if (p->seed == 0) {
 		random_bytes(&p->seed, sizeof(p->seed));
@@ -193,7 +199,7 @@ static const char *contradiction(const struct options *o, const struct plan *p,
 	if (o->netns) {
 		if (o->listen || o->to || o->window || o->cut_after ||
 		    o->cut_every || o->half_open || o->idle || o->hold ||
-		    o->no_upgrade)
+		    o->no_upgrade || o->requests)
 			return "--netns carries packets: it takes no option of "
 			       "the relay";
 		if (operands == 0)

@@ -15,6 +15,7 @@
 #define WRITES_MAX 16 /* runs a system call */
 
 static void receive(struct bridge_end *e);
+static void pass_requests(struct bridge *b);
 static void deliver(struct bridge_end *e);
 
 static uint64_t now_ns(const struct bridge *b)
@@ -40,10 +41,18 @@ static bool left(const struct bridge_end *e)
 
 /* Ending */
 
+/* The client has left: it has no request under way and wants none. */
+static void leave_turns(struct bridge *b)
+{
+	strain_forget(&b->strain);
+	turns_give(&b->shared->turns, &b->turn);
+}
+
 /* Nothing of it happens any more; the reaper frees it behind this tick. */
 static void finish(struct bridge *b)
 {
 	b->holed = true;
+	leave_turns(b);
 	alarm_cancel(&b->connect);
 	alarm_cancel(&b->cut);
 	alarm_cancel(&b->hole);
@@ -88,6 +97,7 @@ void bridge_cut(struct bridge *b)
 	b->shared->stats.cut++;
 	conn_abort(&b->client.conn);
 	b->client.over = true;
+	leave_turns(b);
 	if (b->shared->plan->half_open && open_end(&b->server)) {
 		dig_hole(b);
 		return;
@@ -99,6 +109,8 @@ void bridge_cut(struct bridge *b)
 /* An end that is told nothing is kept until it goes by itself. */
 static void finish_if_both_left(struct bridge *b)
 {
+	if (left(&b->client))
+		leave_turns(b);
 	if (left(&b->client) && left(&b->server))
 		finish(b);
 }
@@ -110,6 +122,12 @@ static void end_stream(struct bridge_end *e, enum lane_end how)
 	struct slice rest = strain_rest(&b->strain, e->way);
 
 	e->over = true;
+	if (e == &b->client)
+		leave_turns(b);
+	if (!b->wanted) {
+		finish(b); /* there is no server to be told */
+		return;
+	}
 	if (how == LANE_RESET) {
 		conn_close(&e->conn);
 		lane_release(&e->lane);
@@ -140,6 +158,9 @@ static void tell_end(struct bridge_end *e, enum lane_end how)
 		return;
 	}
 	e->told = true;
+	/* No answer comes any more. */
+	if (e == &b->client)
+		leave_turns(b);
 	conn_shutdown(&e->conn);
 	if (e->other->told)
 		finish(b);
@@ -165,6 +186,15 @@ static bool write_due(struct bridge_end *e, uint64_t now)
 	return true;
 }
 
+/* Once the answer is out, the next request of this connection may ask. */
+static void end_turn(struct bridge *b)
+{
+	if (!b->turn.had || b->strain.admitted || b->client.lane.held > 0)
+		return;
+	turns_give(&b->shared->turns, &b->turn);
+	pass_requests(b);
+}
+
 static void deliver(struct bridge_end *e)
 {
 	struct bridge *b = e->bridge;
@@ -184,6 +214,8 @@ static void deliver(struct bridge_end *e)
 		return;
 	}
 	lane_arm(&e->lane, now);
+	if (e == &b->client)
+		end_turn(b);
 	if (e->other->paused)
 		receive(e->other);
 }
@@ -195,12 +227,75 @@ static void lane_event(struct lane *l)
 
 /* Going in */
 
+/* What `e` sent goes into the lane; false when it had to be HTTP and is not. */
+static bool pass_on(struct bridge_end *e, struct slice bytes, uint64_t now)
+{
+	struct bridge *b = e->bridge;
+	struct slice go;
+
+	if (strain_feed(&b->strain, e->way, bytes, &go)) {
+		b->shared->stats.malformed++;
+		conn_abort(&b->client.conn);
+		conn_abort(&b->server.conn);
+		finish(b);
+		return false;
+	}
+	lane_push(&e->other->lane, now, go);
+	strain_gone(&b->strain, e->way, go.n);
+	return true;
+}
+
+/* Else the end takes what is due once it is connected or writable. */
+static void arm_ready(struct bridge_end *e)
+{
+	if (e->lane.held > 0 && ready(e) && !e->conn.blocked)
+		lane_arm(&e->lane, 0);
+}
+
+static void admit(struct bridge *b)
+{
+	strain_admit(&b->strain);
+	if (!b->wanted && !alarm_is_set(&b->connect))
+		alarm_set(&b->connect, now_ns(b));
+	b->wanted = true;
+}
+
+/* What the client has sent goes on as far as it may by now. */
+static void pass_admitted(struct bridge *b)
+{
+	if (pass_on(&b->client, slice_of("", 0), now_ns(b)))
+		arm_ready(&b->server);
+}
+
+/* What waits of the client's goes on, if it has its turn or needs none. */
+static void pass_requests(struct bridge *b)
+{
+	if (strain_waits(&b->strain)) {
+		/* The turn that it still has is that of the one before. */
+		if (b->turn.had || !turns_take(&b->shared->turns, &b->turn))
+			return;
+		admit(b);
+	}
+	pass_admitted(b);
+}
+
+static void turn_came(struct turn *t)
+{
+	struct bridge *b = container_of(t, struct bridge, turn);
+
+	/* A request that a black hole swallows is under way for ever. */
+	if (b->holed)
+		return;
+	admit(b);
+	/* Once that is out, the client is read on if it was too much. */
+	pass_admitted(b);
+}
+
 /* One read's worth; false when there is no more to read now. */
 static bool receive_some(struct bridge_end *e, uint64_t now)
 {
 	struct bridge *b = e->bridge;
 	char bytes[READ_MAX];
-	struct slice go;
 	size_t n;
 	enum err error = conn_read(&e->conn, bytes, sizeof(bytes), &n);
 
@@ -211,15 +306,10 @@ static bool receive_some(struct bridge_end *e, uint64_t now)
 		return false;
 	}
 	b->active_ns = now;
-	if (strain_feed(&b->strain, e->way, slice_of(bytes, n), &go)) {
-		b->shared->stats.malformed++;
-		conn_abort(&b->client.conn);
-		conn_abort(&b->server.conn);
-		finish(b);
+	if (!pass_on(e, slice_of(bytes, n), now))
 		return false;
-	}
-	lane_push(&e->other->lane, now, go);
-	strain_gone(&b->strain, e->way, go.n);
+	if (e == &b->client && strain_waits(&b->strain))
+		pass_requests(b);
 	return n == sizeof(bytes);
 }
 
@@ -234,6 +324,7 @@ static void receive(struct bridge_end *e)
 		uint64_t now = now_ns(b);
 
 		if (lane_room(lane) < ROOM_MIN ||
+		    strain_full(&b->strain, e->way) ||
 		    !gate_pass(e->gate, &e->waiter, now)) {
 			e->paused = true;
 			break;
@@ -245,9 +336,7 @@ static void receive(struct bridge_end *e)
 		if (!receive_some(e, now))
 			break;
 	}
-	/* Else the end takes what is due once it is connected or writable. */
-	if (lane->held > 0 && ready(e->other) && !e->other->conn.blocked)
-		lane_arm(lane, 0);
+	arm_ready(e->other);
 }
 
 static void gate_turn(struct gate_waiter *w)
@@ -313,6 +402,8 @@ static void connect_due(struct alarm *a)
 	struct bridge *b = container_of(a, struct bridge, connect);
 	struct bridge_shared *s = b->shared;
 
+	if (!b->wanted)
+		return;
 	if (b->client.over &&
 	    lane_ended(&b->server.lane, PLAN_NEVER) == LANE_RESET) {
 		finish(b);
@@ -388,7 +479,9 @@ void bridge_open(struct bridge_shared *s, int fd)
 	b->client.bytes = &s->stats.bytes_to_client;
 	b->server.way = STRAIN_ANSWERS;
 	b->server.bytes = &s->stats.bytes_to_server;
-	strain_init(&b->strain, p->no_upgrade, p->hold);
+	strain_init(&b->strain, p->no_upgrade, p->hold, p->requests > 0);
+	turn_init(&b->turn, turn_came);
+	b->wanted = p->requests == 0;
 	s->count++;
 	s->stats.connections++;
 	list_append(&s->bridges, &b->link);

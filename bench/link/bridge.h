@@ -6,6 +6,12 @@
  *
  * The server is connected to one and a half round trips after the client was
  * accepted, when the last part of the handshake would have reached it.
+ *
+ * Under the plan's `requests` it is not connected to before a request has its
+ * turn, since a browser has no connection for one that waits. A request has a
+ * turn from when it was read until its answer has come out at the client, or
+ * the client has left: the end of its stream counts as that, since a browser
+ * does not half-close.
  */
 #ifndef BENCH_LINK_BRIDGE_H
 #define BENCH_LINK_BRIDGE_H
@@ -14,6 +20,7 @@
 #include "bench/link/lane.h"
 #include "bench/link/plan.h"
 #include "bench/link/strain.h"
+#include "bench/link/turns.h"
 #include "bench/link/units.h"
 #include "servers/base/conn.h"
 #include "servers/base/reaper.h"
@@ -25,6 +32,7 @@ struct bridge_shared {
 	struct loop *loop;
 	struct alarms *alarms;
 	struct gate to_server, to_client;
+	struct turns turns;  /* to have a request under way */
 	struct list bridges; /* the open ones, by `link` */
 	struct reaper reaper;
 	size_t count;
@@ -55,8 +63,10 @@ struct bridge {
 	struct bridge_shared *shared;
 	struct bridge_end client, server;
 	struct strain strain;
+	struct turn turn;
 	struct alarm connect, cut, hole, idle;
 	uint64_t active_ns; /* when bytes passed last */
+	bool wanted;	    /* the server: some request had its turn */
 	bool holed;	    /* nothing passes any more */
 };
 

@@ -269,6 +269,24 @@ static enum err feed_line(struct http1 *h, struct slice *in, struct buf *out)
 	return e;
 }
 
+/* Takes some of what is in *in, which is not empty. */
+static enum err feed_some(struct http1 *h, struct slice *in, struct buf *out)
+{
+	enum err e;
+
+	if (!h->exchange->tunnel)
+		return in_lines(h) ? feed_line(h, in, out)
+				   : feed_body(h, in, out);
+	e = buf_add_slice(out, *in);
+	in->n = 0;
+	return e;
+}
+
+bool http1_between(const struct http1 *h)
+{
+	return h->state == HTTP1_START && h->line.len == 0;
+}
+
 enum err http1_feed(struct http1 *h, struct slice in, struct buf *out,
 		    size_t *whole)
 {
@@ -276,17 +294,21 @@ enum err http1_feed(struct http1 *h, struct slice in, struct buf *out,
 
 	*whole = 0;
 	while (!e && in.n > 0) {
-		if (h->exchange->tunnel) {
-			e = buf_add_slice(out, in);
-			in.n = 0;
-		} else if (in_lines(h)) {
-			e = feed_line(h, &in, out);
-		} else {
-			e = feed_body(h, &in, out);
-		}
-		if (!e && (h->exchange->tunnel ||
-			   (h->state == HTTP1_START && h->line.len == 0)))
+		e = feed_some(h, &in, out);
+		if (!e && (h->exchange->tunnel || http1_between(h)))
 			*whole = out->len;
+	}
+	return e;
+}
+
+enum err http1_feed_one(struct http1 *h, struct slice *in, struct buf *out)
+{
+	enum err e = ERR_OK;
+
+	while (!e && in->n > 0) {
+		e = feed_some(h, in, out);
+		if (!h->exchange->tunnel && http1_between(h))
+			break;
 	}
 	return e;
 }

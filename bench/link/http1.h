@@ -61,5 +61,15 @@ void http1_release(struct http1 *h);
  */
 MUST_USE enum err http1_feed(struct http1 *h, struct slice in, struct buf *out,
 			     size_t *whole);
+/*
+ * The same up to the end of a message: what is behind it stays in *in. In a
+ * tunnel it takes all.
+ */
+MUST_USE enum err http1_feed_one(struct http1 *h, struct slice *in,
+				 struct buf *out);
+
+/* Queries */
+/* Whether what it is fed next begins a message. */
+bool http1_between(const struct http1 *h);
 
 #endif

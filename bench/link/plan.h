@@ -25,6 +25,7 @@ struct plan {
 	uint64_t cut_after_ns, cut_every_ns; /* PLAN_NEVER */
 	uint64_t idle_ns;		     /* PLAN_NEVER */
 	size_t hold;			     /* 0: does not buffer answers */
+	size_t requests; /* of HTTP under way at once; 0: without limit */
 	bool half_open, no_upgrade;
 
 	/* Packets only */

@@ -202,6 +202,7 @@ static void start_alarms(struct relay *r)
 		    p->jitter_ns / 2, p->rate_bits, ~p->seed);
 	gate_init(&s->to_server, s->alarms, clock, p->queue);
 	gate_init(&s->to_client, s->alarms, clock, p->queue);
+	turns_init(&s->turns, s->alarms, clock, p->requests);
 	alarm_init(&r->resume, s->alarms, resume_accepting);
 	alarm_init(&r->cut_every, s->alarms, cut_all);
 	if (p->cut_every_ns != PLAN_NEVER)
@@ -256,6 +257,7 @@ void relay_free(struct relay *r)
 	reaper_release(&r->shared.reaper);
 	gate_release(&r->shared.to_server);
 	gate_release(&r->shared.to_client);
+	turns_release(&r->shared.turns);
 	alarms_free(r->shared.alarms);
 	free(r);
 }
@@ -275,9 +277,11 @@ void relay_json(const struct relay *r, FILE *out)
 		out,
 		"{\"connections\":%" PRIu64 ",\"open\":%zu"
 		",\"refused\":%" PRIu64 ",\"cut\":%" PRIu64 ",\"idle\":%" PRIu64
-		",\"malformed\":%" PRIu64 ",\"bytes_to_server\":%" PRIu64
+		",\"malformed\":%" PRIu64 ",\"waited\":%" PRIu64
+		",\"waiting\":%zu,\"bytes_to_server\":%" PRIu64
 		",\"bytes_to_client\":%" PRIu64 ",\"seed\":%" PRIu64 "}\n",
 		s->stats.connections, s->count, s->stats.refused, s->stats.cut,
-		s->stats.idle, s->stats.malformed, s->stats.bytes_to_server,
+		s->stats.idle, s->stats.malformed, s->turns.waited,
+		s->turns.waiting, s->stats.bytes_to_server,
 		s->stats.bytes_to_client, s->plan->seed);
 }

@@ -40,7 +40,7 @@ static void assert_requests(const char *in, const char *want)
 		struct buf out;
 
 		buf_init(&out, BUF_UNLIMITED);
-		strain_init(&s, true, 0);
+		strain_init(&s, true, 0, false);
 		cr_assert_eq(feed(&s, STRAIN_REQUESTS, in, step, &out), ERR_OK);
 		assert_text(&out, want);
 		strain_release(&s);
@@ -97,7 +97,7 @@ Test(strain, what_is_not_http_is_refused)
 		struct buf out;
 
 		buf_init(&out, BUF_UNLIMITED);
-		strain_init(&s, true, 0);
+		strain_init(&s, true, 0, false);
 		cr_assert_eq(feed(&s, STRAIN_REQUESTS, bad[i], 1, &out),
 			     ERR_PROTO, "%s", bad[i]);
 		strain_release(&s);
@@ -113,7 +113,7 @@ Test(strain, lines_and_pipelines_are_bounded)
 	int requests = 0;
 
 	buf_init(&out, BUF_UNLIMITED);
-	strain_init(&s, true, 0);
+	strain_init(&s, true, 0, false);
 	while (!e && requests < 1000) {
 		e = feed(&s, STRAIN_REQUESTS, "GET / HTTP/1.1\r\n\r\n", 99,
 			 &out);
@@ -122,7 +122,7 @@ Test(strain, lines_and_pipelines_are_bounded)
 	cr_assert_eq(e, ERR_LIMIT);
 	cr_assert_eq(requests, HTTP1_REQUESTS_MAX + 1);
 	strain_release(&s);
-	strain_init(&s, true, 0);
+	strain_init(&s, true, 0, false);
 	for (e = ERR_OK, requests = 0; !e && requests < 100000; requests++)
 		e = feed(&s, STRAIN_REQUESTS, "xxxxxxxxxxxxxxxx", 16, &out);
 	cr_assert_eq(e, ERR_LIMIT);
@@ -137,7 +137,7 @@ static struct buf out;
 static void set_up(const char *request)
 {
 	buf_init(&out, BUF_UNLIMITED);
-	strain_init(&strain, false, 100);
+	strain_init(&strain, false, 100, false);
 	cr_assert_eq(feed(&strain, STRAIN_REQUESTS, request, 99, &out), ERR_OK);
 	assert_text(&out, request);
 	buf_clear(&out);
@@ -212,5 +212,124 @@ Test(strain, a_tunnel_is_neither_held_nor_read)
 	cr_assert_eq(feed(&strain, STRAIN_REQUESTS, "\x81\x80\n\n", 1, &out),
 		     ERR_OK);
 	assert_text(&out, "\x81\x80\n\n");
+	tear_down();
+}
+
+#define GET "GET / HTTP/1.1\r\n\r\n"
+#define POST "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n\nabc"
+#define EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+static void set_up_turns(void)
+{
+	buf_init(&out, BUF_UNLIMITED);
+	strain_init(&strain, false, 0, true);
+}
+
+static void request(const char *text, size_t step)
+{
+	cr_assert_eq(feed(&strain, STRAIN_REQUESTS, text, step, &out), ERR_OK);
+}
+
+/* Admits who waits; what goes on for that is all that is in `out`. */
+static void admit(const char *goes_on)
+{
+	struct slice go;
+
+	cr_assert(strain_waits(&strain));
+	buf_clear(&out);
+	strain_admit(&strain);
+	cr_assert_eq(
+		strain_feed(&strain, STRAIN_REQUESTS, slice_of("", 0), &go),
+		ERR_OK);
+	cr_assert(slice_is(go, goes_on), "got \"%.*s\"", SLICE_ARG(go));
+	strain_gone(&strain, STRAIN_REQUESTS, go.n);
+}
+
+Test(strain, turns_let_one_request_at_a_time_go_on)
+{
+	for (size_t step = 1; step < 200; step += 198) {
+		set_up_turns();
+		request(POST POST GET, step);
+		cr_assert_eq(out.len, 0);
+		admit(POST);
+		cr_assert(strain_waits(&strain), "the second");
+		answer("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n");
+		cr_assert(strain.admitted);
+		answer("x");
+		cr_assert_not(strain.admitted);
+		admit(POST);
+		answer("HTTP/1.1 100 Continue\r\n\r\n");
+		cr_assert(strain.admitted);
+		answer(EMPTY);
+		admit(GET);
+		cr_assert_not(strain_waits(&strain));
+		tear_down();
+	}
+}
+
+Test(strain, turns_an_admitted_request_may_come_in_pieces)
+{
+	set_up_turns();
+	request("P", 1);
+	admit("");
+	request("OST / HTTP/1.1\r\nContent-Length: 3\r\n", 5);
+	request("\r\na", 5);
+	cr_assert_not(strain_waits(&strain));
+	/* An answer that comes early is one; the rest needs no other turn. */
+	answer(EMPTY);
+	cr_assert_not(strain.admitted);
+	buf_clear(&out);
+	request("bc" GET, 99);
+	assert_text(&out, "bc");
+	cr_assert(strain_waits(&strain));
+	tear_down();
+}
+
+Test(strain, turns_empty_lines_need_none)
+{
+	set_up_turns();
+	request("\r\n\r\n", 1);
+	cr_assert_not(strain_waits(&strain));
+	request("\r\n" GET "\r\n", 99);
+	admit(GET);
+	cr_assert_not(strain_waits(&strain));
+	answer(EMPTY);
+	cr_assert_not(strain.admitted);
+	tear_down();
+}
+
+Test(strain, turns_a_tunnel_needs_none)
+{
+	set_up_turns();
+	request("GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n\x81z", 99);
+	admit("GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n");
+	/* What came too early may yet be a request. */
+	cr_assert(strain_waits(&strain));
+	answer("HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n");
+	cr_assert_not(strain.admitted);
+	cr_assert_not(strain_waits(&strain));
+	buf_clear(&out);
+	request("\n\x82", 99);
+	assert_text(&out, "\x81z\n\x82");
+	cr_assert_not(strain_waits(&strain));
+	tear_down();
+}
+
+Test(strain, turns_what_waits_is_bounded_and_can_be_forgotten)
+{
+	int fed = 0;
+
+	set_up_turns();
+	while (!strain_full(&strain, STRAIN_REQUESTS) && fed < 100000) {
+		request(GET, 99);
+		fed++;
+	}
+	cr_assert_geq(strain.waiting.len, 16384);
+	cr_assert_lt(fed, 100000);
+	cr_assert_not(strain_full(&strain, STRAIN_ANSWERS));
+	strain_forget(&strain);
+	cr_assert_not(strain_waits(&strain));
+	cr_assert_not(strain_full(&strain, STRAIN_REQUESTS));
+	cr_assert_eq(out.len, 0);
 	tear_down();
 }

@@ -317,6 +317,7 @@ static void conclude(struct drive *d)
 	receipts_settle(&d->receipts);
 	r->ledger = d->ledger.totals;
 	r->deliveries = r->ledger.delivered * each;
+	r->open = group_open(d->group);
 	r->closed = group_closed(d->group);
 	r->lost = d->group->lost - d->lost;
 	r->reopened = d->group->reopened - d->reopened;

@@ -162,11 +162,6 @@ static uint32_t started(const struct group *g)
 	return g->started + (g->sinks ? sinks_started(g->sinks) : 0);
 }
 
-static uint32_t opened(const struct group *g)
-{
-	return g->open + (g->sinks ? sinks_open(g->sinks) : 0);
-}
-
 static void start_next(struct group *g)
 {
 	struct client_options options = g->options;
@@ -195,15 +190,30 @@ static void start_some(struct connecting *c)
 	    seconds * g->target.connect_rate + 1 < allowed)
 		allowed = (uint32_t)(seconds * g->target.connect_rate) + 1;
 	while (started(g) < allowed && group_closed(g) == 0 &&
-	       started(g) - opened(g) < c->pending_max)
+	       started(g) - group_open(g) < c->pending_max)
 		start_next(g);
+}
+
+static bool publisher_open(const struct group *g)
+{
+	return g->target.mute ||
+	       (g->publisher.client && g->publisher.client->open);
 }
 
 static bool all_open(const struct group *g)
 {
-	return (g->target.mute ||
-		(g->publisher.client && g->publisher.client->open)) &&
-	       opened(g) == g->target.subscribers;
+	return publisher_open(g) && group_open(g) == g->target.subscribers;
+}
+
+/* What is not open in time is missing, or else the reason to fail. */
+static void time_is_over(struct group *g)
+{
+	if (!g->target.partial)
+		fail(g, "not all connections opened in time");
+	else if (!publisher_open(g))
+		fail(g, "the publisher did not open in time");
+	else if (group_open(g) == 0)
+		fail(g, "no subscriber opened in time");
 }
 
 static void run_until_open(struct connecting *c)
@@ -216,7 +226,7 @@ static void run_until_open(struct connecting *c)
 			return;
 		}
 		if (now_of(g) >= c->deadline_ns) {
-			fail(g, "not all connections opened in time");
+			time_is_over(g);
 			return;
 		}
 		start_some(c);
@@ -305,7 +315,8 @@ static enum err prepare(struct group *g)
 
 	if (!d || (t->raw && (t->subscribers == 0 || t->mute)) ||
 	    t->whole < (uint64_t)t->first + t->subscribers ||
-	    (t->rooms > 1 && (t->raw || t->rooms > t->whole)))
+	    (t->rooms > 1 && (t->raw || t->rooms > t->whole)) ||
+	    (t->partial && (t->raw || g->env->board)))
 		return ERR_USAGE;
 	g->ops = d->ops;
 	g->publisher_ops = d->publisher ? d->publisher : d->ops;
@@ -366,7 +377,7 @@ static struct group *conclude(struct group *g, struct load_connected *told)
 {
 	struct group_bytes bytes;
 
-	told->open = opened(g);
+	told->open = group_open(g);
 	told->end_ns = now_of(g);
 	if (g->members) {
 		group_count_bytes(g, &bytes);
@@ -496,6 +507,11 @@ void group_count_bytes(const struct group *g, struct group_bytes *out)
 bool group_can_publish(const struct group *g)
 {
 	return g->publisher.client->open && !g->publisher.client->closed;
+}
+
+uint32_t group_open(const struct group *g)
+{
+	return g->open + (g->sinks ? sinks_open(g->sinks) : 0);
 }
 
 uint32_t group_closed(const struct group *g)

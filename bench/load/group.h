@@ -89,7 +89,8 @@ struct group_bytes {
 /* Life cycle */
 /*
  * Connects all, running the loop until they are open, one fails, or time is
- * over; the outcome is in `told`. NULL when it failed. Returns owned.
+ * over, which fails unless the group is partial; the outcome is in `told`. NULL
+ * when it failed. Returns owned.
  */
 struct group *group_connect(struct group_env *env,
 			    const struct load_target *target,
@@ -113,6 +114,7 @@ bool group_pick_source(struct group *g, char into[16]);
 void group_count_bytes(const struct group *g, struct group_bytes *out);
 /* Whether the publisher has its connection. */
 bool group_can_publish(const struct group *g);
+uint32_t group_open(const struct group *g); /* subscribers that ever were */
 uint32_t group_closed(const struct group *g);
 /* Why the newest connection ended; "" while none did. */
 const char *group_error(const struct group *g);

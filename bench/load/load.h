@@ -55,6 +55,12 @@ struct load_target {
 	uint32_t connect_pending; /* at most so many at once; 0: 64 */
 	uint64_t timeout_ns;	  /* for all to be open; 0: 30 s */
 	/*
+	 * It is enough that one subscriber is open when that time has passed.
+	 * The others go on waiting, and what they miss is lost in the ledger.
+	 * Not for raw groups nor for those of a team.
+	 */
+	bool partial;
+	/*
 	 * Subscribers do not decode: a plain recv() loop that counts bytes,
 	 * but for the first, which tells how many bytes a message has. For
 	 * "ws", "sse" and "bare" only. The server's heartbeats are
@@ -76,7 +82,7 @@ struct load_target {
 };
 
 struct load_connected {
-	uint32_t open; /* subscribers */
+	uint32_t open; /* subscribers: all, unless the group is partial */
 	uint64_t start_ns, end_ns;
 	uint64_t bytes_in, bytes_out;
 	uint64_t cpu_ns;       /* the worker\'s own */
@@ -133,6 +139,7 @@ struct load_result {
 	uint64_t cpu_ns, user_ns, system_ns; /* the worker's own */
 	uint64_t switches_voluntary, switches_involuntary;
 	double busy; /* share of the wall time not waiting (spin: not idling) */
+	uint32_t open;	      /* subscribers that ever were, at its end */
 	uint32_t closed;      /* connections that ended on their own */
 	uint32_t failed_acks; /* rtt: answers that were errors */
 	/* Of groups that reconnect: */

@@ -29,6 +29,7 @@ Test(load, target_there_and_back)
 		.subscribers = 9000,
 		.connect_rate = 500,
 		.timeout_ns = UINT64_C(60000000000),
+		.partial = true,
 		.raw = true,
 	};
 	struct load_target back = {0};
@@ -45,6 +46,7 @@ Test(load, target_there_and_back)
 	cr_assert_eq(back.subscribers, 9000);
 	cr_assert_eq(back.connect_rate, 500);
 	cr_assert_eq(back.timeout_ns, t.timeout_ns);
+	cr_assert(back.partial);
 	cr_assert(back.raw);
 	cJSON_ReplaceItemInObject(json, "subscribers", cJSON_CreateNumber(-1));
 	cr_assert_eq(load_target_from_json(&back, json), ERR_PROTO);

@@ -151,6 +151,7 @@ static void add_part(struct load_result *into, const struct load_result *p)
 	into->system_ns += p->system_ns;
 	into->switches_voluntary += p->switches_voluntary;
 	into->switches_involuntary += p->switches_involuntary;
+	into->open += p->open;
 	into->closed += p->closed;
 	into->failed_acks += p->failed_acks;
 	into->lost += p->lost;

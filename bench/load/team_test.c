@@ -88,6 +88,7 @@ static void run(const struct load_plan *p, struct load_result *r)
 
 static void assert_whole(const struct load_result *r, uint64_t messages)
 {
+	cr_assert_eq(r->open, N);
 	cr_assert_eq(r->messages, messages);
 	cr_assert_eq(r->completed, messages);
 	cr_assert_eq(r->deliveries, messages * N);
@@ -223,6 +224,21 @@ Test(team, may_be_larger_than_the_group)
 	run(&p, &r);
 	cr_assert_eq(r.deliveries, 100);
 	load_result_release(&r);
+}
+
+Test(team, has_no_partial_groups)
+{
+	struct load_target t = target(1);
+	struct load_connected c;
+
+	start(2);
+	t.partial = true;
+	load_connected_init(&c);
+	cr_assert_eq(team_begin_connect(team, &t), ERR_OK);
+	wait_for_all();
+	cr_assert_eq(team_take_connected(team, &c), ERR_OK);
+	cr_assert_not_null(strstr(c.error, "such a group cannot be made"));
+	load_connected_release(&c);
 }
 
 Test(team, tells_which_worker_died_in_a_slice)

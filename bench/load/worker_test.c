@@ -3,9 +3,12 @@
 
 #include <criterion/criterion.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "bench/load/descriptors.h"
 #include "bench/load/test_bare.h"
@@ -69,6 +72,7 @@ TestSuite(worker, .init = set_up, .fini = tear_down, .timeout = 300);
 
 static void assert_closed(const struct load_result *r, uint64_t messages)
 {
+	cr_assert_eq(r->open, N);
 	cr_assert_eq(r->messages, messages);
 	cr_assert_eq(r->completed, messages);
 	cr_assert_eq(r->deliveries, messages * N);
@@ -334,6 +338,90 @@ Test(worker, connections_are_opened_at_the_rate_asked_for)
 	cr_assert_geq(c.end_ns - c.start_ns, 180 * MS);
 	cr_assert_eq(c.open, 20);
 	load_connected_release(&c);
+}
+
+/* So few connections a second that time is over before most have begun. */
+static struct load_target slow_target(void)
+{
+	struct load_target t = target(0);
+
+	t.connect_rate = 10;
+	t.timeout_ns = 250 * MS;
+	return t;
+}
+
+Test(worker, what_a_partial_group_misses_is_lost)
+{
+	struct load_plan p = {.kind = LOAD_OPEN,
+			      .messages = 10,
+			      .rate = 1000,
+			      .drain_ns = 100 * MS,
+			      .run = 1};
+	struct load_target t = slow_target();
+	struct load_connected c;
+	struct load_result r;
+	const char *why;
+
+	t.partial = true;
+	load_connected_init(&c);
+	load_result_init(&r);
+	cr_assert_eq(worker_connect(worker, &t, &c), ERR_OK, "%s", c.error);
+	cr_assert_geq(c.end_ns - c.start_ns, 250 * MS);
+	cr_assert_geq(c.open, 1);
+	cr_assert_lt(c.open, N);
+	cr_assert_eq(c.setup.total, c.open);
+	cr_assert_eq(worker_run(worker, &p, &r), ERR_OK, "%s", r.error);
+	cr_assert_eq(r.open, c.open);
+	cr_assert_eq(r.closed, 0);
+	cr_assert_eq(r.ledger.delivered, (uint64_t)10 * c.open);
+	cr_assert_eq(r.ledger.lost, (uint64_t)10 * (N - c.open));
+	cr_assert_eq(r.completed, 0);
+	cr_assert_not(load_result_valid(&r, &why));
+	load_result_release(&r);
+	load_connected_release(&c);
+}
+
+static void assert_not_connected(const struct load_target *t, const char *why)
+{
+	struct load_connected c;
+
+	load_connected_init(&c);
+	cr_assert_eq(worker_connect(worker, t, &c), ERR_IO);
+	cr_assert_str_eq(c.error, why);
+	load_connected_release(&c);
+}
+
+/* A port to connect to, where nobody answers. */
+static int listen_only(int *port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET,
+				.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	cr_assert_eq(bind(fd, (struct sockaddr *)&a, size), 0);
+	cr_assert_eq(listen(fd, N), 0);
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)&a, &size), 0);
+	*port = ntohs(a.sin_port);
+	return fd;
+}
+
+Test(worker, a_group_is_only_as_partial_as_it_may_be)
+{
+	struct load_target t = slow_target();
+	int fd;
+
+	assert_not_connected(&t, "not all connections opened in time");
+	t.partial = true;
+	t.raw = true;
+	assert_not_connected(&t, "such a group cannot be made");
+	t.raw = false;
+	fd = listen_only(&t.port);
+	assert_not_connected(&t, "the publisher did not open in time");
+	(void)snprintf(t.publisher_host, sizeof(t.publisher_host), "127.0.0.1");
+	t.publisher_port = server.port;
+	assert_not_connected(&t, "no subscriber opened in time");
+	(void)close(fd);
 }
 
 Test(worker, tells_why_it_cannot_connect)

@@ -5,7 +5,8 @@
  * each variant and start. That a protocol does not get through is a result.
  *
  * Through a relay the publisher connects past it, so that times are those of
- * the way to the subscribers; through a link of packets all is behind it.
+ * the way to the subscribers, unless `publisher_behind`; through a link of
+ * packets all is behind it.
  */
 #include <math.h>
 #include <stdio.h>
@@ -55,6 +56,7 @@ static enum err run_slice(struct cell *c, struct measurement *m)
 	e = probe_slice(c, plan, SIDE_TARGET, &slice);
 	if (!e) {
 		observe_deliveries(m, &slice);
+		observe_open(m, &slice);
 		observe_latency(m, &slice);
 		observe_absences(m, &slice);
 		observe_bytes(m, &slice);
@@ -72,10 +74,12 @@ static enum err network_run(struct cell *c, struct measurement *m,
 		.forget = m->values[PARAM_RESUME] <= 0,
 		.fallback = true,
 		.timeout_ns = (uint64_t)(m->values[PARAM_CONNECT_MS] * 1e6),
+		.partial = m->values[PARAM_PARTIAL] > 0,
 	};
 	enum err e = start_all(c, m->variant);
 
 	(void)start;
+	c->rig.publisher_behind = m->values[PARAM_PUBLISHER_BEHIND] > 0;
 	progress_step(&c->suite->progress, "%s, %s: %s", c->scenario->name,
 		      m->variant->name, c->target->name);
 	(void)snprintf(t.room, sizeof(t.room), "load-%d", SIDE_TARGET);

@@ -30,6 +30,17 @@ void observe_deliveries(struct measurement *m, const struct rig_slice *s)
 			       s->result.error);
 }
 
+static void count_open(struct measurement *m, double open)
+{
+	if (m->values[PARAM_PARTIAL] > 0)
+		observe(&m->observations, "open", UNIT_COUNT, open);
+}
+
+void observe_open(struct measurement *m, const struct rig_slice *s)
+{
+	count_open(m, s->result.open);
+}
+
 void observe_latency(struct measurement *m, const struct rig_slice *s)
 {
 	const struct hist *all = &s->result.from_intended[RECEIPTS_ALL];
@@ -95,6 +106,7 @@ bool observe_refusal(struct measurement *m, struct rig *r, enum err e)
 	(void)snprintf(m->outcome, sizeof(m->outcome), "not connected: %.400s",
 		       why ? strchr(why, ' ') + 1 : r->failure);
 	observe(&m->observations, "delivered", UNIT_SHARE, 0);
+	count_open(m, 0);
 	r->failure[0] = '\0';
 	r->culprit = -1;
 	return true;

@@ -15,6 +15,8 @@
  * takes what the slice has of worker and machine.
  */
 void observe_deliveries(struct measurement *m, const struct rig_slice *s);
+/* "open": subscribers at the slice's end, where not all need to be. */
+void observe_open(struct measurement *m, const struct rig_slice *s);
 /* "mean", "p50", "p99" of all receipts, "max": from the intended time. */
 void observe_latency(struct measurement *m, const struct rig_slice *s);
 /* "lost" connections each, "back p50", "told gaps", when there were any. */
@@ -32,8 +34,8 @@ void observe_percentile(struct measurement *m, const char *name,
 			const struct hist *h, double percentile);
 /*
  * After a failed connect: whether what lies between is to blame (server,
- * worker and link all live). Then it is the outcome, with nothing delivered,
- * and the rig's failure is forgotten.
+ * worker and link all live). Then it is the outcome, with nothing delivered
+ * nor open, and the rig's failure is forgotten.
  */
 bool observe_refusal(struct measurement *m, struct rig *r, enum err e);
 

@@ -121,6 +121,20 @@ Test(observe, bytes_are_those_of_the_subscribers)
 	cr_assert_float_eq(seen("bytes"), 100, 1e-9);
 }
 
+Test(observe, who_is_open_where_not_all_need_to_be)
+{
+	slice.result.open = 6;
+	observe_open(&m, &slice);
+	cr_assert_not(is_there("open"));
+	m.values[PARAM_PARTIAL] = 1;
+	observe_open(&m, &slice);
+	cr_assert_float_eq(seen("open"), 6, 0);
+	(void)strcpy(rig.failure, "sse: no subscriber opened in time");
+	cr_assert(observe_refusal(&m, &rig, ERR_IO));
+	cr_assert_float_eq(seen("open"), 0, 0);
+	cr_assert_float_eq(seen("delivered"), 0, 0);
+}
+
 Test(observe, what_lies_between_refuses)
 {
 	(void)strcpy(rig.failure,
@@ -130,6 +144,7 @@ Test(observe, what_lies_between_refuses)
 	cr_assert_str_eq(m.outcome,
 			 "not connected: answered 400 instead of 101");
 	cr_assert_float_eq(seen("delivered"), 0, 0);
+	cr_assert_not(is_there("open"));
 	cr_assert_str_eq(rig.failure, "");
 	cr_assert_eq(rig.culprit, -1);
 }

@@ -50,6 +50,8 @@
 	X(WATCH_MS, watch_ms, 0, 0, 600000)                                    \
 	X(DRAIN_MS, drain_ms, 5000, 1, 600000)                                 \
 	X(CONNECT_MS, connect_ms, 30000, 1, 600000)                            \
+	X(PARTIAL, partial, 0, 0, 1)                                           \
+	X(PUBLISHER_BEHIND, publisher_behind, 0, 0, 1)                         \
 	X(RECONNECT, reconnect, 0, 0, 1)                                       \
 	X(RESUME, resume, 1, 0, 1)                                             \
 	X(RESTART, restart, 0, 0, 1)                                           \

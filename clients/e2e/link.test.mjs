@@ -4,9 +4,11 @@
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
+import http from "node:http";
 import net from "node:net";
 import { networkInterfaces } from "node:os";
 import { describe, test } from "node:test";
+import { EventSource } from "eventsource";
 import { io } from "socket.io-client";
 import WebSocket from "ws";
 import { once, until, within } from "./lib/inbox.mjs";
@@ -108,7 +110,9 @@ describe("pushmark link", () => {
     ["--listen", ":0", "--to", ":1", "--cut-every", "0"],
     ["--listen", ":0", "--to", ":1", "--window", "1k"],
     ["--listen", ":0", "--to", ":1", "--buffer", "0"],
+    ["--listen", ":0", "--to", ":1", "--requests", "-1"],
     ["--netns"], ["--netns", "--half-open", "--", "true"],
+    ["--netns", "--requests", "6", "--", "true"],
     ["--netns", "--loss", "101%", "--", "true"]])
     test(`${args.join(" ")}: one line on standard error and exit 2`, async () => {
       const end = await run("pushmark", ["link", ...args]);
@@ -312,6 +316,244 @@ describe("pushmark link", () => {
       await until("the reset", () => socket.told);
     });
     assert.equal(stats.malformed, 1);
+  });
+});
+
+// Answers each request when the test says so: `answer` by its path.
+class Held {
+  asked = [];
+  bodies = new Map();
+  #answers = new Map();
+
+  static async start() {
+    const held = new Held();
+    held.listener = http.createServer((request, response) => {
+      held.asked.push(request.url);
+      held.#answers.set(request.url, response);
+      request.toArray().then((parts) => held.bodies.set(request.url, Buffer.concat(parts)),
+        () => {});
+    });
+    await new Promise((resolve) => held.listener.listen(0, "127.0.0.1", resolve));
+    held.port = held.listener.address().port;
+    return held;
+  }
+
+  begin(url) {
+    this.#answers.get(url).write("begun");
+  }
+
+  answer(url, body = url) {
+    this.#answers.get(url).end(body);
+  }
+
+  close() {
+    this.listener.close();
+    this.listener.closeAllConnections();
+  }
+}
+
+async function withHeld(options, body) {
+  const held = await Held.start();
+  try {
+    return await withRelay(held.port, options, (relay) => body(relay, held));
+  } finally {
+    held.close();
+  }
+}
+
+const get = (path) => `GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`;
+
+describe("pushmark link --requests", () => {
+  test("of eight event streams six open, and one more for each that closes", () =>
+    withServer([], async (server) => {
+      const stats = await withRelay(server.port, ["--requests", "6"], async ({ url }) => {
+        const tabs = Array.from({ length: 8 }, () => new EventSource(`${url}/sse?room=a`));
+        const open = () => tabs.filter((tab) => tab.readyState === EventSource.OPEN);
+        try {
+          await until("six", () => open().length >= 6);
+          await pause(200);
+          assert.equal(open().length, 6);
+          open()[0].close();
+          await until("the seventh", () => open().length >= 6);
+          await pause(200);
+          assert.equal(open().length, 6);
+          open()[0].close();
+          await until("the eighth", () => open().length >= 6);
+        } finally {
+          for (const tab of tabs)
+            tab.close();
+        }
+      });
+      assert.equal(stats.waited, 2);
+      assert.equal(stats.waiting, 0);
+    }));
+
+  test("a WebSocket no longer counts once it is upgraded", () =>
+    withServer(["--app", "echo"], (server) =>
+      withRelay(server.port, ["--requests", "1"], async ({ url }) => {
+        const sockets = Array.from({ length: 8 }, () =>
+          new WebSocket(`${url.replace("http", "ws")}/ws`));
+        await Promise.all(sockets.map((socket) => once(socket, "open")));
+        assert.equal((await fetch(`${url}/stats`)).status, 200);
+        for (const socket of sockets)
+          socket.terminate();
+      })));
+
+  test("requests that wait get their turns first come, first served", async () => {
+    const stats = await withHeld(["--requests", "2", "--rtt", "10ms"], async ({ url }, held) => {
+      const polls = [];
+      for (let i = 0; i < 5; i++) {
+        polls.push(fetch(`${url}/${i}`).then((r) => r.text()));
+        await pause(30);
+      }
+      assert.deepEqual(held.asked, ["/0", "/1"]);
+      for (const [answered, next] of [["/1", "/2"], ["/2", "/3"], ["/0", "/4"]]) {
+        held.answer(answered);
+        await until("the next", () => held.asked.includes(next));
+        assert.equal(held.asked.at(-1), next);
+      }
+      held.answer("/3");
+      held.answer("/4");
+      assert.deepEqual(await Promise.all(polls), ["/0", "/1", "/2", "/3", "/4"]);
+    });
+    assert.equal(stats.waited, 3);
+  });
+
+  test("the next request leaves when the answer is at the client", async () => {
+    await withHeld(["--requests", "1", "--rtt", "200ms"], async ({ url }, held) => {
+      const first = fetch(`${url}/a`);
+      await until("the first", () => held.asked.length);
+      const second = fetch(`${url}/b`);
+      // What of it comes out earlier is not its end.
+      held.begin("/a");
+      await pause(60);
+      const begin = performance.now();
+      held.answer("/a");
+      await until("the second", () => held.asked.length === 2);
+      // One way for the answer, one for the request.
+      assert.ok(performance.now() - begin >= 199);
+      held.answer("/b");
+      await Promise.all([first, second]);
+    });
+  });
+
+  test("pipelined requests go on one by one", async () => {
+    await withHeld(["--requests", "6"], async (relay, held) => {
+      const socket = await relay.connect();
+      let text = "";
+      socket.setEncoding("utf8").on("data", (part) => (text += part));
+      socket.write(get("/a") + get("/b"));
+      await until("the first", () => held.asked.length);
+      await pause(100);
+      assert.deepEqual(held.asked, ["/a"]);
+      held.answer("/a", "first");
+      await until("the second", () => held.asked.length === 2);
+      held.answer("/b", "second");
+      await until("both answers", () => /first[^]*second/.test(text));
+    });
+  });
+
+  for (const [how, leave] of [["resets", (s) => s.resetAndDestroy()], ["ends", (s) => s.end()]])
+    test(`who ${how} gives its turn back, and who waits leaves the queue`, async () => {
+      const stats = await withHeld(["--requests", "1"], async (relay, held) => {
+        const sockets = [];
+        for (const path of ["/has", "/waits", "/stays"]) {
+          const socket = await relay.connect();
+          sockets.push(socket);
+          socket.write(get(path));
+          await pause(50);
+        }
+        assert.deepEqual(held.asked, ["/has"]);
+        leave(sockets[1]);
+        await pause(50);
+        leave(sockets[0]);
+        await until("the last", () => held.asked.length === 2);
+        await pause(50);
+        assert.deepEqual(held.asked, ["/has", "/stays"]);
+        held.answer("/stays");
+        await until("its answer", () => sockets[2].bytesRead > 0);
+      });
+      assert.equal(stats.waited, 2);
+      assert.equal(stats.waiting, 0);
+    });
+
+  for (const options of [["--black-hole", "300ms"], ["--half-open", "--cut-after", "300ms"]])
+    test(`${options.join(" ")}: who has left keeps no turn`, async () => {
+      await withHeld(["--requests", "1", ...options], async (relay, held) => {
+        const first = await relay.connect();
+        first.write(get("/a"));
+        await until("the first", () => held.asked.length);
+        await pause(400);
+        first.destroy();
+        await pause(50);
+        (await relay.connect()).write(get("/b"));
+        await until("the second", () => held.asked.length === 2);
+      });
+    });
+
+  test("a body that is longer than what is read ahead waits, and is whole", async () => {
+    await withHeld(["--requests", "1"], async ({ url }, held) => {
+      const first = fetch(`${url}/a`);
+      await until("the first", () => held.asked.length);
+      const body = randomBytes(1 << 20);
+      const second = fetch(`${url}/b`, { method: "POST", body });
+      await pause(100);
+      assert.equal(held.asked.length, 1);
+      held.answer("/a");
+      await until("the body", () => held.bodies.get("/b")?.equals(body));
+      held.answer("/b");
+      await Promise.all([first, second]);
+    });
+  });
+
+  test("for a connection that waits there is none at the server yet", async () => {
+    const stats = await withFar(["--requests", "1"], async (relay, far) => {
+      const [has, waits, silent] = [await relay.connect(), await relay.connect(),
+        await relay.connect()];
+      has.write(get("/has"));
+      await until("the first", () => far.sockets.length === 1);
+      waits.write(get("/waits"));
+      await pause(50);
+      silent.resume().end();
+      await until("its end", () => silent.told);
+      assert.equal(far.sockets.length, 1);
+      has.destroy();
+      await until("the second", () => far.sockets.length === 2);
+    }, (socket) => socket.resume());
+    assert.equal(stats.connections, 3);
+  });
+
+  test("who ends has left, also when the server does not answer that", async () => {
+    const asked = [];
+    await withFar(["--requests", "1"], async (relay) => {
+      const [has, waits, stays] = [await relay.connect(), await relay.connect(),
+        await relay.connect()];
+      for (const [path, socket] of [["/has", has], ["/waits", waits], ["/stays", stays]]) {
+        socket.write(get(path));
+        await pause(50);
+      }
+      waits.end();
+      await pause(50);
+      has.end();
+      await until("the last", () => asked.length === 2);
+      assert.match(asked[1], /^GET .stays /);
+    }, (socket) => socket.on("data", (bytes) => asked.push(bytes.toString())));
+  });
+
+  test("an answer that the connection's end ends gives its turn back then", async () => {
+    const asked = [];
+    await withFar(["--requests", "1"], async (relay) => {
+      const [first, second] = [await relay.connect(), await relay.connect()];
+      first.write(get("/a"));
+      await until("the first", () => asked.length);
+      second.write(get("/b"));
+      await pause(100);
+      assert.equal(asked.length, 1);
+      asked[0].end("HTTP/1.1 200 OK\r\n\r\nall");
+      first.resume();
+      await until("the second", () => asked.length === 2);
+      assert.equal(first.told, "end");
+    }, (socket) => socket.on("data", () => asked.push(socket)));
   });
 });
 

@@ -96,6 +96,38 @@ test("proxy: who does not get through is told, and who falls back", async () => 
   assert.equal(result.succeeded, true);
 });
 
+test("six: who publishes in one of six tabs", async () => {
+  const { of } = await measure("six", {
+    variants: ["said in a tab"], targets: OURS, set: { connect_ms: 3000 },
+  });
+  for (const target of OURS) {
+    const { observed, what } = of("said in a tab", target);
+    assert.equal(observed.open, 5, what);
+    assert.equal(observed.delivered, target === "ws" ? 1 : 0, what);
+  }
+});
+
+test("six: a seventh event stream never opens, polls take turns", async () => {
+  const { of, result } = await measure("six", {
+    variants: ["no limit", "six requests"],
+    targets: [...OURS, "longpoll+upgrade"],
+    set: { connect_ms: 3000 },
+  });
+  for (const target of [...OURS, "longpoll+upgrade"])
+    for (const variant of ["no limit", "six requests"]) {
+      const { observed, outcome, what } = of(variant, target);
+      const shut = target === "sse" && variant === "six requests";
+      assert.equal(outcome, undefined, what);
+      assert.equal(observed.open, shut ? 6 : 8, what);
+      assert.equal(observed.delivered, shut ? 0.75 : 1, what);
+      assert.ok(observed.p50 >= 5 * MS, what);
+    }
+  // Who polls again needs a round trip, and somebody waits for that.
+  const late = of("six requests", "longpoll");
+  assert.ok(late.observed.max >= 15 * MS, late.what);
+  assert.equal(result.succeeded, true);
+});
+
 test("reconnect: all come back, and told gaps are not losses", async () => {
   const { of } = await measure("reconnect", {
     variants: ["restart", "cut", "cut, no resume"],

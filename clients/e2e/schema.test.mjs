@@ -35,7 +35,7 @@ const methods = {
   pairs: ["fanout", "rtt"],
   client: ["client"],
   memory: ["idle"],
-  network: ["paper-pimentel"],
+  network: ["paper-pimentel", "six"],
   connect: ["connect"],
   zombie: ["zombie"],
   large: ["large"],
