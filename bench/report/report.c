@@ -62,8 +62,9 @@ static void print_legend(FILE *out, bool markdown)
 		 "untimed slice that checks deliveries; framing is the "
 		 "dialect's envelope and its carrier's, TCP/IP 52 bytes for "
 		 "each segment; least: what the protocols need for it by "
-		 "arithmetic; switches: the server's context switches per "
-		 "delivery."),
+		 "arithmetic; segments: of TCP, both ways; writes: the server's "
+		 "system calls that write; switches: its context switches; all "
+		 "per delivery."),
 	};
 	/* The last is about tables that a terminal does not get. */
 	size_t n = ARRAY_SIZE(lines) - (markdown ? 0 : 1);

@@ -402,14 +402,16 @@ static void costs_row(struct table *t, const cJSON *m)
 			    false);
 	cells_count(t, wire_total(wire), false);
 	cells_count(t, wire_total(view_get(wire, "model")), false);
+	cells_calls(t, view_number(m, "check.segments"));
+	cells_calls(t, view_number(m, "check.writes"));
 	cells_calls(t, view_number(m, "sides.target.server_switches"));
 }
 
 void section_costs(const struct section *s, FILE *out, enum table_output how)
 {
-	static const char *const heads[] = {"payload", "framing", "HTTP",
-					    "TCP/IP",  "all",	  "least",
-					    "switches"};
+	static const char *const heads[] = {
+		"payload", "framing",  "HTTP",	 "TCP/IP",  "all",
+		"least",   "segments", "writes", "switches"};
 	bool any = false;
 	struct table t;
 

@@ -133,13 +133,15 @@ static void check_wire(struct measurement *m, const struct load_result *r,
 	c->split = units > 0 && r->segments_in > 0;
 	if (!c->split)
 		return;
+	c->segments = (double)(r->segments_in + r->segments_out) / units;
 	wire_measured(r, w.payload, units, &c->to_client, &c->to_server);
 	c->modelled = m->variant->kind != LOAD_RTT &&
 		      wire_model(&w, &c->model_to_client, &c->model_to_server);
 }
 
 void measurement_check(struct measurement *m, const struct rig_slice *s,
-		       const char *uncounted, uint64_t calls)
+		       const char *uncounted,
+		       const struct syscall_counts *calls)
 {
 	struct check *c = &m->check;
 	double units = rig_slice_units(s);
@@ -151,7 +153,8 @@ void measurement_check(struct measurement *m, const struct rig_slice *s,
 	c->deliveries = s->result.deliveries;
 	c->digest = s->result.ledger.digest;
 	c->counted = !uncounted && units > 0;
-	c->syscalls = units > 0 ? (double)calls / units : 0;
+	c->syscalls = units > 0 ? (double)calls->all / units : 0;
+	c->writes = units > 0 ? (double)calls->writes / units : 0;
 	check_wire(m, &s->result, units);
 	(void)snprintf(c->uncounted, sizeof(c->uncounted), "%s",
 		       uncounted ? uncounted : "");

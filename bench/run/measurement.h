@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/load/syscalls.h"
 #include "bench/load/wire.h"
 #include "bench/run/meters.h"
 #include "bench/run/observations.h"
@@ -63,9 +64,11 @@ struct check {
 	uint64_t messages, deliveries, digest;
 	bool counted;	     /* the system calls could be counted */
 	double syscalls;     /* per unit */
+	double writes;	     /* of those, that write */
 	char uncounted[128]; /* why not */
 	/* Of what went over the wire, and what the protocol needs at least. */
 	bool split, modelled;
+	double segments; /* of TCP per unit, both ways, also without data */
 	struct wire_bytes to_client, to_server;
 	struct wire_bytes model_to_client, model_to_server;
 };
@@ -123,7 +126,8 @@ void measurement_release(struct measurement *m);
 /* Operations */
 /* What --set, size and file say, before anything is measured. */
 void measurement_check(struct measurement *m, const struct rig_slice *s,
-		       const char *uncounted, uint64_t calls);
+		       const char *uncounted,
+		       const struct syscall_counts *calls);
 /*
  * Two neighbouring slices, which ran at place `place` (even: the baseline
  * first). They are kept in any case. They do not count when one is not

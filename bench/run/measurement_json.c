@@ -150,7 +150,11 @@ static void put_check(cJSON *object, const struct check *c)
 		put_number(json, "syscalls", c->syscalls);
 	else
 		put_null(json, "syscalls");
+	if (c->counted)
+		put_number(json, "writes", c->writes);
 	put_text(json, "uncounted", c->uncounted);
+	if (c->split)
+		put_number(json, "segments", c->segments);
 	put_wire(json, c);
 }
 

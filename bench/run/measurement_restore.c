@@ -54,6 +54,7 @@ static void restore_check(struct check *c, const cJSON *json)
 		c->digest = 0;
 	c->counted = cJSON_IsNumber(get(json, "syscalls"));
 	c->syscalls = number(json, "syscalls");
+	c->writes = number(json, "writes");
 	text(json, "uncounted", c->uncounted, sizeof(c->uncounted));
 }
 

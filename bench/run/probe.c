@@ -119,20 +119,21 @@ enum err probe_check(struct cell *c, struct measurement *m)
 	int server = probe_server(c, SIDE_TARGET);
 	size_t n = proc_pids(&c->rig.procs[server], pids, PROC_CHILDREN);
 	struct syscalls calls;
+	struct syscall_counts counts = {0};
 	struct rig_slice slice;
 	enum err opened, e;
-	uint64_t before;
 
 	if (m->check.done)
 		return ERR_OK;
 	plan.messages = (uint64_t)m->values[PARAM_CHECK_MESSAGES];
 	plan.split = true;
 	opened = syscalls_open(&calls, pids, n);
-	before = opened ? 0 : syscalls_read(&calls);
 	e = probe_slice(c, plan, SIDE_TARGET, &slice);
+	if (!opened)
+		syscalls_read(&calls, &counts);
 	if (!e)
 		measurement_check(m, &slice, opened ? calls.reason : NULL,
-				  opened ? 0 : syscalls_read(&calls) - before);
+				  &counts);
 	syscalls_close(&calls);
 	rig_slice_release(&slice);
 	return e;
