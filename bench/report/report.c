@@ -58,6 +58,10 @@ static void print_legend(FILE *out, bool markdown)
 		("machine: how late a process woke that only sleeps on that "
 		 "core, the worst of the rows; on a busy core, waiting for its "
 		 "turn is part of it."),
+		("process CPU, loopback: CPU as above; softirq re-attributed: "
+		 "with the receiving half of TCP, which runs inside the "
+		 "sender's send(), given to the receiver, by stacks that perf "
+		 "sampled in an untimed slice; the ratios likewise."),
 		("bytes per delivery: both ways, publisher included, in the "
 		 "untimed slice that checks deliveries; framing is the "
 		 "dialect's envelope and its carrier's, TCP/IP 52 bytes for "
@@ -266,6 +270,7 @@ void report_print(const struct cJSON *run, FILE *out, bool colour)
 		(void)fputs("\n\n", out);
 		section_table(&s, &caveats, out, how);
 		hiccups_line(&s, "  ", out);
+		section_softirq(&s, out, how);
 	}
 	(void)fputs("\n", out);
 	print_legend(out, false);
@@ -357,6 +362,7 @@ static void markdown_tables(const cJSON *run, struct view_caveats *caveats,
 		(void)fputs("\n\n", out);
 		section_table(&s, caveats, out, TABLE_MARKDOWN);
 		hiccups_line(&s, "\n", out);
+		section_softirq(&s, out, TABLE_MARKDOWN);
 		section_costs(&s, out, TABLE_MARKDOWN);
 	}
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/report/section.h"
+
 static const char run_text[] =
 	"{\"schema\": 1, \"started\": \"2026-01-31T12:00:00Z\","
 	"\"seconds\": 90, \"seed\": 7, \"interrupted\": true,"
@@ -175,4 +177,54 @@ Test(report, is_put_beside_the_run)
 	cr_assert_str_eq(path, "report.md");
 	cr_assert_eq(report_beside("a/run.json", path, 8, message, 64),
 		     ERR_LIMIT);
+}
+
+static char *softirq_table(const char *text)
+{
+	cJSON *json = cJSON_Parse(text);
+	struct section s = {.rows = {json, json}, .count = 2};
+	char *said = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&said, &size);
+
+	cr_assert_not_null(json);
+	section_softirq(&s, out, TABLE_TEXT);
+	(void)fclose(out);
+	cJSON_Delete(json);
+	return said;
+}
+
+Test(report, process_cpu_beside_softirq_re_attributed)
+{
+	static const char row[] =
+		"  ws                       5.58  4.70 [4.50, 4.91]      1.05 "
+		"[0.91, 1.24]  1.02 [0.87, 1.21]\n";
+	char expected[512];
+	char *text = softirq_table(
+		"{\"target\": \"ws\", \"baseline\": \"bare\","
+		"\"sides\": {\"target\": {\"server_cpu_ns\": 5580}},"
+		"\"ratios\": {\"server_cpu\": {\"value\": 1.05,"
+		"  \"low\": 0.91, \"high\": 1.24}},"
+		"\"softirq\": {\"unsampled\": \"\", \"sides\": {\"target\": {"
+		"  \"server_cpu_ns\": {\"value\": 4700, \"low\": 4500,"
+		"  \"high\": 4910}}},"
+		"\"ratio\": {\"value\": 1.02, \"low\": 0.87, \"high\": 1.21}}}");
+
+	(void)snprintf(expected, sizeof(expected),
+		       "\n  CPU µs  process CPU, loopback  softirq "
+		       "re-attributed  / bare [95 %%]      re-attributed "
+		       "[95 %%]\n%s%s",
+		       row, row);
+	cr_assert_str_eq(text, expected);
+	free(text);
+}
+
+Test(report, softirq_that_was_not_sampled_has_no_table)
+{
+	char *text = softirq_table("{\"target\": \"ws\", \"baseline\": "
+				   "\"bare\", \"softirq\": {\"unsampled\": "
+				   "\"no perf\"}}");
+
+	cr_assert_str_eq(text, "");
+	free(text);
 }

@@ -35,6 +35,8 @@ void section_table(const struct section *s, struct view_caveats *caveats,
 		   FILE *out, enum table_output how);
 /* Where a delivery's bytes go, and context switches; nothing when unknown. */
 void section_costs(const struct section *s, FILE *out, enum table_output how);
+/* Process CPU, and with softirq re-attributed; nothing where not sampled. */
+void section_softirq(const struct section *s, FILE *out, enum table_output how);
 void section_sentence(const struct section *s, FILE *out);
 
 #endif

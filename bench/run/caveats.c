@@ -226,6 +226,21 @@ static void about_machine(cJSON *list, const struct measurement *m)
 		    d.text);
 }
 
+static void about_softirq(cJSON *list, const struct measurement *m)
+{
+	const struct softirq *s = &m->softirq;
+
+	if (!s->done)
+		return;
+	if (!softirq_known(s))
+		add(list, "Softirq could not be re-attributed: %s.",
+		    s->unsampled);
+	else if (!s->sides[SIDE_TARGET].charged)
+		add(list, "This kernel keeps softirq out of the clocks of "
+			  "processes: process CPU is without TCP's receiving "
+			  "half, the re-attributed one with the server's.");
+}
+
 struct cJSON *caveats_of(const struct measurement *m)
 {
 	cJSON *list = cJSON_CreateArray();
@@ -240,6 +255,7 @@ struct cJSON *caveats_of(const struct measurement *m)
 		add(list, "System calls could not be counted: %s.",
 		    m->check.uncounted[0] ? m->check.uncounted
 					  : "nothing was delivered");
+	about_softirq(list, m);
 	if (m->baseline && m->pairs > 0)
 		about_load(list, m);
 	about_machine(list, m);
@@ -273,7 +289,8 @@ struct cJSON *caveats_of_all(const struct machine *m,
 	CHECK(list);
 	add(list, "Process CPU, loopback: a sender's send() also runs the "
 		  "receiver's half of TCP, which flatters long polling by 8 to "
-		  "13 %% against streams.");
+		  "13 %% against streams. Where perf is there, a "
+		  "second column gives it to the receivers.");
 	add(list, "The wire is the loopback interface with its MTU of 65,536: "
 		  "no segmentation, no network card, no interrupts. Bytes are "
 		  "those of the sockets, both ways, without TCP/IP headers.");

@@ -342,6 +342,7 @@ void measurement_conclude(struct measurement *m)
 
 	for (int i = 0; i < METRICS; i++)
 		m->ratios[i] = ratio_of(m, (enum metric)i);
+	softirq_conclude(&m->softirq, &m->ratios[METRIC_SERVER_CPU]);
 	m->memory = memory_of(m);
 	m->verdict = VERDICT_INCONCLUSIVE;
 	if (m->pairs < STATS_PAIRS_MIN ||

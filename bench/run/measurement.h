@@ -19,6 +19,7 @@
 #include "bench/run/observations.h"
 #include "bench/run/rig.h"
 #include "bench/run/scenario.h"
+#include "bench/run/softirq.h"
 #include "bench/run/stats.h"
 #include "bench/run/target.h"
 
@@ -96,6 +97,7 @@ struct measurement {
 	size_t invalid;	      /* pairs that do not: a slice was not valid */
 	char invalid_why[96]; /* of the first of those */
 	struct check check;
+	struct softirq softirq;
 	struct memory_point *points;
 	size_t point_count;
 	struct observations observations;

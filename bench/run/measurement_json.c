@@ -158,6 +158,22 @@ static void put_check(cJSON *object, const struct check *c)
 	put_wire(json, c);
 }
 
+static double cpu_of(const struct tally *t)
+{
+	return t->units > 0 ? (double)t->cost.cpu_ns / t->units : 0;
+}
+
+static void put_softirq(cJSON *object, const struct measurement *m)
+{
+	double cpu_ns[SIDES];
+
+	if (!m->softirq.done)
+		return;
+	for (int i = 0; i < SIDES; i++)
+		cpu_ns[i] = cpu_of(&m->tallies[i]);
+	put_item(object, "softirq", softirq_to_json(&m->softirq, cpu_ns));
+}
+
 static void put_values(cJSON *object, const struct measurement *m)
 {
 	cJSON *json = put_object(object, "parameters");
@@ -229,6 +245,7 @@ struct cJSON *measurement_to_json(const struct measurement *m)
 	put_values(json, m);
 	put_check(json, &m->check);
 	put_pairs(json, m);
+	put_softirq(json, m);
 	put_points(json, m);
 	if (m->observations.count > 0)
 		put_item(json, "observations",

@@ -11,6 +11,7 @@
 #include "bench/run/method.h"
 #include "bench/run/observe.h"
 #include "bench/run/pairs.h"
+#include "bench/run/perf.h"
 #include "bench/run/probe.h"
 
 #define CONNECT_S 0.3 /* what starting and connecting takes, planned */
@@ -21,7 +22,11 @@ static double pairs_planned(const double v[PARAM_COUNT])
 	double slice = v[PARAM_SLICE_MS] / 1000 + SLICE_S;
 	double warm = v[PARAM_WARMUP_MS] / 1000 + SLICE_S;
 
-	return v[PARAM_STARTS] * (CONNECT_S + 2 * 3 * warm) +
+	double stacks = v[PARAM_STACKS_MS] / 1000;
+
+	if (stacks > 0)
+		stacks = 2 * (stacks + PERF_S);
+	return v[PARAM_STARTS] * (CONNECT_S + 2 * 3 * warm) + stacks +
 	       v[PARAM_PAIRS] * 2 * slice;
 }
 
@@ -87,6 +92,8 @@ static enum err measure(struct cell *c, struct measurement *m, unsigned start)
 		return ERR_OK;
 	if (!e)
 		e = probe_warm_up(c, m);
+	if (!e && c->method->against == AGAINST_BASELINE)
+		e = probe_stacks(c, m);
 	if (!e)
 		e = pairs_run(c, m, start, pair_s, measure_slice);
 	return e;

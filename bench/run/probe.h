@@ -14,6 +14,11 @@
 MUST_USE enum err probe_rate(struct cell *c, struct measurement *m);
 /* Only the first time for each measurement. */
 MUST_USE enum err probe_check(struct cell *c, struct measurement *m);
+/*
+ * Samples the stacks of a slice of either side, also only once; that perf
+ * cannot is no error.
+ */
+MUST_USE enum err probe_stacks(struct cell *c, struct measurement *m);
 MUST_USE enum err probe_warm_up(struct cell *c, struct measurement *m);
 /* `out` is initialised here, and the caller's to release. */
 MUST_USE enum err probe_slice(struct cell *c, struct load_plan plan, int side,

@@ -46,6 +46,7 @@
 	X(WARMUP_MS, warmup_ms, 150, 10, 60000)                                \
 	X(WARMUP_MAX, warmup_max, 6, 1, 1000)                                  \
 	X(CHECK_MESSAGES, check_messages, 32, 1, 1000000)                      \
+	X(STACKS_MS, stacks_ms, 0, 0, 60000)                                   \
 	X(SETTLE_MS, settle_ms, 200, 1, 600000)                                \
 	X(WATCH_MS, watch_ms, 0, 0, 600000)                                    \
 	X(DRAIN_MS, drain_ms, 5000, 1, 600000)                                 \
