@@ -42,10 +42,10 @@ struct company {
 	struct sinks *sinks;
 	struct client_options sink_options;
 	struct crowd slow;
-	double slow_rate;      /* bytes a second */
-	uint64_t slow_ns;      /* since then */
-	struct loop_fd turns;  /* of `slow` */
-	struct loop_fd door;   /* when the next visitor comes */
+	double slow_rate;	   /* bytes a second */
+	uint64_t slow_ns;	   /* since then */
+	struct loop_fd turns;	   /* of `slow` */
+	struct loop_fd door;	   /* when the next visitor comes */
 	struct visitor **visitors; /* in the order in which they came */
 	size_t visitor_count;
 	uint64_t came, visits;
@@ -113,7 +113,8 @@ static void on_crowd_closed(struct client *c, enum err err, const char *why)
 	struct company *all = c->owner;
 
 	(void)err;
-	/* That a slow one is given up is the server's choice, and no failure. */
+	/* That a slow one is given up is the server's choice, and no failure.
+	 */
 	if (!c->open)
 		(void)snprintf(all->error, sizeof(all->error),
 			       "a subscriber that gets stuck: %s", why);
@@ -173,8 +174,8 @@ static void disperse(struct crowd *w)
 
 /* Timers of the group's loop */
 
-static enum err set_timer(struct company *c, struct loop_fd *f, uint64_t each_ns,
-			  loop_fd_fn *on_time)
+static enum err set_timer(struct company *c, struct loop_fd *f,
+			  uint64_t each_ns, loop_fd_fn *on_time)
 {
 	struct timespec each = {.tv_sec = (time_t)(each_ns / 1000000000),
 				.tv_nsec = (long)(each_ns % 1000000000)};
@@ -215,7 +216,8 @@ static uint64_t bytes_of(const struct crowd *w)
 static void on_turn(struct loop_fd *f, uint32_t events)
 {
 	struct company *c = container_of(f, struct company, turns);
-	double may = c->slow_rate * (double)(now_of(c) - c->slow_ns) / SECOND_NS;
+	double may =
+		c->slow_rate * (double)(now_of(c) - c->slow_ns) / SECOND_NS;
 	uint64_t times;
 
 	(void)events;

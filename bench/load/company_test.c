@@ -66,8 +66,7 @@ Test(company, the_kernel_keeps_what_frozen_ones_do_not_read)
 	cr_assert_leq(r.stuck_bytes, 2 * 3 * 50 * FRAME, "unacknowledged");
 	cr_assert_eq(r.visits, 0);
 	load_result_release(&r);
-	run((struct load_plan){
-		    .kind = LOAD_CLOSED, .messages = 5, .run = 2},
+	run((struct load_plan){.kind = LOAD_CLOSED, .messages = 5, .run = 2},
 	    &r);
 	cr_assert_eq(r.stuck_open, 0, "they left with their slice");
 	cr_assert_eq(r.stuck_bytes, 0);
@@ -92,8 +91,8 @@ Test(company, slow_ones_read_at_their_rate)
 	cr_assert_eq(r.stuck_open, 1);
 	cr_assert_lt(r.stuck_bytes, sent);
 	read = sent - r.stuck_bytes;
-	cr_assert_leq(read, rate * (r.end_ns - r.start_ns + 200 * MS) /
-				    (1000 * MS));
+	cr_assert_leq(read,
+		      rate * (r.end_ns - r.start_ns + 200 * MS) / (1000 * MS));
 	load_result_release(&r);
 }
 
@@ -115,8 +114,10 @@ Test(company, visitors_come_and_go)
 /* The server is gone, and with it the slice. */
 Test(company, that_cannot_come_is_why_a_slice_is_of_no_use)
 {
-	struct load_plan p = {
-		.kind = LOAD_IDLE, .duration_ns = 50 * MS, .run = 1, .frozen = 1};
+	struct load_plan p = {.kind = LOAD_IDLE,
+			      .duration_ns = 50 * MS,
+			      .run = 1,
+			      .frozen = 1};
 	struct load_result r;
 
 	load_result_init(&r);

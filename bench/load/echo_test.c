@@ -18,8 +18,8 @@
 struct server {
 	const char *status; /* of the handshake's answer */
 	const char *accept; /* NULL: the right one */
-	char swap;	    /* what the first byte of a text becomes; 0: itself */
-	int times;	    /* that each text comes back; 0: the end */
+	char swap; /* what the first byte of a text becomes; 0: itself */
+	int times; /* that each text comes back; 0: the end */
 };
 
 static pid_t child;

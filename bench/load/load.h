@@ -156,7 +156,7 @@ struct load_result {
 	uint64_t visits;
 	uint32_t stuck_open;
 	uint64_t stuck_bytes;
-	bool timed_out;	   /* drain_ns passed with something missing */
+	bool timed_out; /* drain_ns passed with something missing */
 	struct ledger_totals ledger; /* raw: of the one that decodes */
 	/* Latency over messages, and over all receipts; see receipts.h.
 	 * `from_sent` differs from `from_intended` for LOAD_OPEN only, and

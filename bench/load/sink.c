@@ -31,7 +31,7 @@ struct sinks {
 	struct loop *loop;
 	const struct client_options *options;
 	struct buf request;
-	bool http;	     /* the answer starts with a head */
+	bool http;	      /* the answer starts with a head */
 	struct loop_fd timer; /* of slow ones, every SIP_NS */
 	double rate, due;     /* bytes a second, and not read yet, of each */
 	uint32_t max, started, open, closed;

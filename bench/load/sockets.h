@@ -17,7 +17,7 @@ struct socket_segments {
 
 /* Connections whose clients have the same address. */
 struct socket_peers {
-	uint32_t open;	/* which the other end has not given up */
+	uint32_t open; /* which the other end has not given up */
 	/*
 	 * That wait in the kernel, at both ends. What has arrived and is not
 	 * acknowledged yet counts at both: for 40 ms, if nothing follows.

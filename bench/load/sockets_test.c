@@ -37,8 +37,7 @@ static int tcp_at(const char *address, int *port)
 
 	cr_assert_eq(inet_pton(AF_INET, address, &a.sin_addr), 1);
 	cr_assert_eq(bind(fd, (struct sockaddr *)(void *)&a, sizeof(a)), 0);
-	cr_assert_eq(
-		getsockname(fd, (struct sockaddr *)(void *)&a, &size), 0);
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)(void *)&a, &size), 0);
 	*port = ntohs(a.sin_port);
 	return fd;
 }
@@ -57,8 +56,8 @@ Test(sockets, tells_what_waits_for_those_of_an_address)
 	ours = tcp_at("127.77.1.1", &any);
 	sockets_peers("127.77.1.1", &p);
 	cr_assert_eq(p.open, 0);
-	cr_assert_eq(
-		connect(ours, (struct sockaddr *)(void *)&to, sizeof(to)), 0);
+	cr_assert_eq(connect(ours, (struct sockaddr *)(void *)&to, sizeof(to)),
+		     0);
 	theirs = accept(listener, NULL, NULL);
 	cr_assert_eq(write(theirs, "12345", 5), 5);
 	sockets_peers("127.77.1.1", &p);

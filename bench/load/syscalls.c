@@ -121,10 +121,10 @@ static enum err find_event(struct syscalls *s, unsigned long long *out)
 /* Only the calls that write; without a filter nothing is counted twice. */
 static int filter(int fd)
 {
-	return ioctl(fd, PERF_EVENT_IOC_SET_FILTER,
-		     WRITES(SYS_write) " || " WRITES(SYS_writev) " || " WRITES(
-			     SYS_sendto) " || " WRITES(SYS_sendmsg) " || "
-						WRITES(SYS_sendmmsg));
+	return ioctl(
+		fd, PERF_EVENT_IOC_SET_FILTER,
+		WRITES(SYS_write) " || " WRITES(SYS_writev) " || " WRITES(
+			SYS_sendto) " || " WRITES(SYS_sendmsg) " || " WRITES(SYS_sendmmsg));
 }
 
 static enum err open_counter(struct syscalls *s, unsigned long long event,

@@ -409,9 +409,9 @@ static void costs_row(struct table *t, const cJSON *m)
 
 void section_costs(const struct section *s, FILE *out, enum table_output how)
 {
-	static const char *const heads[] = {
-		"payload", "framing",  "HTTP",	 "TCP/IP",  "all",
-		"least",   "segments", "writes", "switches"};
+	static const char *const heads[] = {"payload",	"framing", "HTTP",
+					    "TCP/IP",	"all",	   "least",
+					    "segments", "writes",  "switches"};
 	bool any = false;
 	struct table t;
 

@@ -13,9 +13,8 @@
 
 static double memory_planned(const double v[PARAM_COUNT])
 {
-	return v[PARAM_STARTS] *
-	       (CONNECT_S + v[PARAM_WATCH_MS] / 1000 +
-		(1 + STEPS) * v[PARAM_SETTLE_MS] / 1000);
+	return v[PARAM_STARTS] * (CONNECT_S + v[PARAM_WATCH_MS] / 1000 +
+				  (1 + STEPS) * v[PARAM_SETTLE_MS] / 1000);
 }
 
 static enum err memory_start(struct cell *c)
@@ -93,8 +92,7 @@ static enum err watch(struct cell *c, struct measurement *m)
 	after = sample_difference(&before, &after);
 	seconds = (double)after.at_ns / 1e9;
 	observe(&m->observations, "CPU/s", UNIT_NS,
-		(double)after.cpu_ns / seconds /
-			m->values[PARAM_SUBSCRIBERS]);
+		(double)after.cpu_ns / seconds / m->values[PARAM_SUBSCRIBERS]);
 	return ERR_OK;
 }
 

@@ -103,8 +103,8 @@ static enum err measure(struct cell *c, struct measurement *m, unsigned start)
 
 enum err method_start_pair(struct cell *c)
 {
-	enum err e = cell_start_server(c, SIDE_BASELINE, c->baseline,
-				       "-baseline");
+	enum err e =
+		cell_start_server(c, SIDE_BASELINE, c->baseline, "-baseline");
 
 	if (!e)
 		e = cell_start_server(c, SIDE_TARGET, c->target, "");

@@ -109,8 +109,7 @@ static enum err reconnect_run(struct cell *c, struct measurement *m,
 	(void)start;
 	progress_step(&c->suite->progress, "%s, %s: %s", c->scenario->name,
 		      m->variant->name, c->target->name);
-	e = cell_start_server(c, SIDE_TARGET, c->target,
-			      "");
+	e = cell_start_server(c, SIDE_TARGET, c->target, "");
 	if (!e)
 		e = cell_start_relay(c, SIDE_TARGET, 0, no_args);
 	if (!e)

@@ -51,8 +51,10 @@ for (const [method, scenarios] of Object.entries(methods))
     assert.ok(own.every((m) => m.complete));
     assert.equal(run.hiccups.why, run.provenance.server_core < 0 ? "there is one core only" : undefined);
     if (!run.hiccups.why && own.some((m) => m.sides?.target))
-      for (const { count, max } of own.flatMap((m) => [m.hiccups.server, m.hiccups.load]))
-        assert.ok(count > 0 && max >= 0);
+      // Storms of few connections end between two wake-ups.
+      for (const { hiccups } of own.filter((m) => method !== "connect" || m.hiccups))
+        for (const { count, max } of [hiccups.server, hiccups.load])
+          assert.ok(count > 0 && max >= 0);
     for (const m of own)
       for (const file of Object.values(m.distributions ?? {}))
         assert.match(readFileSync(join(out, file), "utf8"), /^ +Value +Percentile/);
