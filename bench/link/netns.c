@@ -140,6 +140,17 @@ static void print_address(uint32_t address, char *into)
 	CHECK(inet_ntop(AF_INET, &in, into, NETNS_ADDRESS_MAX));
 }
 
+/* Our own */
+
+enum err netns_enter_new(int mtu, char *message, size_t size)
+{
+	if (unshare(CLONE_NEWNET) == 0)
+		return tun_loopback_up(mtu, message, size);
+	(void)snprintf(message, size, "cannot make a network namespace: %s",
+		       strerror(errno));
+	return ERR_REFUSED;
+}
+
 /* Making it */
 
 static int own_namespace(void)
@@ -152,7 +163,7 @@ static enum err furnish(struct netns *n, uint32_t network, char *message,
 			size_t size)
 {
 	struct tun *t = &n->client.tun;
-	enum err e = tun_loopback_up(message, size);
+	enum err e = tun_loopback_up(0, message, size);
 
 	if (!e)
 		e = tun_open(t, message, size);

@@ -34,6 +34,12 @@ void netns_free(struct netns *n); /* kills the command if it still runs */
 
 /* Operations */
 /*
+ * Puts this process and all that it starts from now on into a namespace of
+ * their own, where there is nothing but a loopback device with that MTU.
+ * ERR_REFUSED: that is not allowed, and nothing has changed.
+ */
+MUST_USE enum err netns_enter_new(int mtu, char *message, size_t message_size);
+/*
  * Starts the command `argv` (NULL-terminated) in the namespace, in whose
  * arguments {host} stands for our address, as $PUSHMARK_LINK_HOST does in its
  * environment. The loop is stopped once it has ended.

@@ -145,12 +145,12 @@ enum err tun_default_route(const struct tun *t, uint32_t gateway, char *message,
 			"cannot set the namespace's route");
 }
 
-enum err tun_loopback_up(char *message, size_t size)
+enum err tun_loopback_up(int mtu, char *message, size_t size)
 {
 	int control = control_socket();
 	int result = -1;
 
-	if (control >= 0)
+	if (control >= 0 && (mtu == 0 || set_mtu(control, "lo", mtu) == 0))
 		result = switch_on(control, "lo");
 	return conclude(control, result, message, size,
 			"cannot switch the namespace's loopback on");

@@ -29,7 +29,7 @@ MUST_USE enum err tun_configure(const struct tun *t, uint32_t address, int mtu,
 /* Sends all that has no other route of this namespace through it. */
 MUST_USE enum err tun_default_route(const struct tun *t, uint32_t gateway,
 				    char *message, size_t message_size);
-/* Switches the loopback device of this namespace on. */
-MUST_USE enum err tun_loopback_up(char *message, size_t message_size);
+/* Switches the loopback device of this namespace on; `mtu` 0: as it is. */
+MUST_USE enum err tun_loopback_up(int mtu, char *message, size_t message_size);
 
 #endif

@@ -281,6 +281,27 @@ struct cJSON *caveats_of(const struct measurement *m)
 	return list;
 }
 
+static void about_wire(cJSON *list, const struct machine *m)
+{
+	static const char bytes[] = "Bytes are those of the sockets, both "
+				    "ways, without TCP/IP headers.";
+
+	if (!m->shared)
+		add(list,
+		    "The wire is a loopback interface in a network namespace "
+		    "of the run's own, with an MTU of %d: segments are as on "
+		    "Ethernet, but there is no network card and no interrupt. "
+		    "%s",
+		    m->loopback_mtu, bytes);
+	else
+		add(list,
+		    "The wire is the host's loopback interface with its MTU of "
+		    "%d%s%s%s: little segmentation, no network card, no "
+		    "interrupts. %s",
+		    m->loopback_mtu, m->shared[0] ? " (" : "", m->shared,
+		    m->shared[0] ? ")" : "", bytes);
+}
+
 struct cJSON *caveats_of_all(const struct machine *m,
 			     const struct meters *meters)
 {
@@ -291,9 +312,7 @@ struct cJSON *caveats_of_all(const struct machine *m,
 		  "receiver's half of TCP, which flatters long polling by 8 to "
 		  "13 %% against streams. Where perf is there, a "
 		  "second column gives it to the receivers.");
-	add(list, "The wire is the loopback interface with its MTU of 65,536: "
-		  "no segmentation, no network card, no interrupts. Bytes are "
-		  "those of the sockets, both ways, without TCP/IP headers.");
+	about_wire(list, m);
 	add(list, "Differences of times under 0.1 ms and tails under 10 ms are "
 		  "the machine's as much as the server's.");
 	add(list, "A percentile is printed only with 20 messages beyond it.");

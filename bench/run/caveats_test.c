@@ -143,6 +143,30 @@ Test(caveats, nothing_of_what_is_not_ranked_or_not_known)
 	doubts("");
 }
 
+static void wire_is(struct machine machine, const char *expected)
+{
+	struct meters meters = {0};
+	cJSON *list = caveats_of_all(&machine, &meters);
+
+	cr_assert_str_eq(cJSON_GetArrayItem(list, 1)->valuestring, expected);
+	cJSON_Delete(list);
+}
+
+Test(caveats, whose_wire_it_is)
+{
+	wire_is((struct machine){.loopback_mtu = 1500},
+		"The wire is a loopback interface in a network namespace of "
+		"the run's own, with an MTU of 1500: segments are as on "
+		"Ethernet, but there is no network card and no interrupt. "
+		"Bytes are those of the sockets, both ways, without TCP/IP "
+		"headers.");
+	wire_is((struct machine){.loopback_mtu = 65536, .shared = "a reason"},
+		"The wire is the host's loopback interface with its MTU of "
+		"65536 (a reason): little segmentation, no network card, no "
+		"interrupts. Bytes are those of the sockets, both ways, "
+		"without TCP/IP headers.");
+}
+
 Test(caveats, no_meters_and_why)
 {
 	struct machine machine = {.worker_cpu_count = 1};

@@ -2,10 +2,24 @@
 #include "bench/run/machine.h"
 
 #include <inttypes.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+static int loopback_mtu(void)
+{
+	struct ifreq r = {.ifr_name = "lo"};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int mtu = fd >= 0 && ioctl(fd, SIOCGIFMTU, &r) == 0 ? r.ifr_mtu : 0;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return mtu;
+}
 
 void machine_init(struct machine *m)
 {
@@ -14,6 +28,8 @@ void machine_init(struct machine *m)
 	*m = (struct machine){
 		.server_cpu = -1,
 		.ticks = sysconf(_SC_CLK_TCK),
+		.loopback_mtu = loopback_mtu(),
+		.shared = "",
 	};
 	if (m->ticks <= 0)
 		m->ticks = 100;

@@ -24,6 +24,9 @@ struct machine {
 	int worker_cpus[MACHINE_WORKER_CPUS];
 	uint32_t worker_cpu_count;
 	long ticks; /* of accounting, per second */
+	/* The network, in which servers and workers meet. */
+	int loopback_mtu;   /* 0: not known */
+	const char *shared; /* why it is not our own; NULL: it is */
 };
 
 struct core_time {

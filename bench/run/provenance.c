@@ -132,6 +132,11 @@ static void put_processor(cJSON *json, const struct machine *m)
 	put_number(json, "server_core", m->server_cpu);
 	put_number(json, "worker_core", machine_worker_cpu(m));
 	put_worker_cores(json, m);
+	put_bool(json, "own_network", !m->shared);
+	if (m->loopback_mtu > 0)
+		put_number(json, "loopback_mtu", m->loopback_mtu);
+	else
+		put_null(json, "loopback_mtu");
 	put_file(json, "governor",
 		 "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
 	put_file(json, "clocksource",

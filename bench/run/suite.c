@@ -208,7 +208,6 @@ static void compare_digests(struct suite *s)
 void suite_run(struct suite *s)
 {
 	CHECK(s->target_count > 0);
-	machine_init(&s->machine);
 	interrupt_init(&s->interrupt);
 	meters_start(&s->meters, &s->machine);
 	s->planned_s = suite_planned(s);

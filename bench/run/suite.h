@@ -45,6 +45,7 @@ struct suite {
 	/* Borrowed: measurements of an earlier run; those that are complete
 	   are taken over. NULL: none. */
 	const struct cJSON *earlier;
+	struct machine machine; /* where it runs */
 
 	/* What it makes. */
 	struct measurement *measurements; /* owned array */
@@ -53,7 +54,6 @@ struct suite {
 	bool stopped; /* by `finished` */
 
 	/* While it runs. */
-	struct machine machine;
 	struct meters meters;
 	struct interrupt interrupt;
 	struct progress progress;

@@ -52,6 +52,7 @@ static bool prepare(struct fixture *f, const char *other)
 	struct doc d;
 
 	*f = (struct fixture){0};
+	machine_init(&f->suite.machine);
 	if (!test_programs(f->home.bin))
 		return false;
 	(void)strcpy(f->folder, "/tmp/pushmark-suite-XXXXXX");
