@@ -63,6 +63,10 @@ static const struct opt table[] = {
 		 "measure in the host's network; else, as root, in one of its "
 		 "own, with an MTU of 1,500",
 		 struct job_options, host_network),
+	OPT_FLAG("no-counts",
+		 "leave the histograms' counts out of the slices in run.json; "
+		 "the distributions beside it are whole",
+		 struct job_options, no_counts),
 	OPT_FLAG("json", "print events as JSON Lines instead of the table",
 		 struct job_options, json),
 	OPT_FLAG("quiet", "print no progress and no table", struct job_options,
@@ -321,8 +325,8 @@ static bool says_more(const struct job_options *o,
 {
 	return operands->count || o->targets.count || o->set.count ||
 	       o->until.count || o->pairs || o->seed || o->scenarios_folder ||
-	       o->targets_folder || o->host_network || o->size != SIZE_QUICK ||
-	       o->until_max != UNTIL_MAX_S;
+	       o->targets_folder || o->host_network || o->no_counts ||
+	       o->size != SIZE_QUICK || o->until_max != UNTIL_MAX_S;
 }
 
 /* The options become those of that run's command, but for what is new. */

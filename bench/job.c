@@ -258,6 +258,7 @@ enum err job_prepare(struct job *j, const struct job_options *o,
 	j->suite.home = &j->home;
 	j->suite.size = (enum scenario_size)o->size;
 	j->suite.quiet = o->quiet;
+	j->suite.no_counts = o->no_counts;
 	if (!e && suite_planned(&j->suite) <= 0) {
 		(void)snprintf(j->message, sizeof(j->message),
 			       "none of the targets can take part in the "

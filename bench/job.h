@@ -22,7 +22,7 @@ struct job_options {
 	int64_t pairs, seed; /* 0: as the size says, a new one */
 	int64_t until_max;   /* seconds */
 	const char *out, *scenarios_folder, *targets_folder, *again;
-	bool missing, force, host_network, json, quiet, list, help;
+	bool missing, force, host_network, no_counts, json, quiet, list, help;
 };
 
 struct job {

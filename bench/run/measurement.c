@@ -207,7 +207,8 @@ static void keep(struct measurement *m, const struct rig_slice pair[SIDES],
 {
 	for (int i = 0; i < SIDES; i++) {
 		int side = place % 2 ? 1 - i : i;
-		cJSON *json = measurement_slice_to_json(&pair[side]);
+		cJSON *json =
+			measurement_slice_to_json(&pair[side], !m->no_counts);
 
 		put_text(json, "side", side ? "target" : "baseline");
 		put_number(json, "pair", (double)place);

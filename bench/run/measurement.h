@@ -85,7 +85,8 @@ struct measurement {
 	const struct variant *variant;
 	const struct target *target, *baseline; /* NULL: it has none */
 	double values[PARAM_COUNT];
-	bool complete; /* all that was planned took place */
+	bool complete;	/* all that was planned took place */
+	bool no_counts; /* of histograms in the slices */
 	uint64_t seed;
 
 	struct cJSON *slices; /* owned: an array */
@@ -171,6 +172,7 @@ const char *metric_name(enum metric m);
 double metric_value(enum metric m, const struct rig_slice *s);
 /* Return owned. */
 struct cJSON *measurement_to_json(const struct measurement *m);
-struct cJSON *measurement_slice_to_json(const struct rig_slice *s);
+/* `counts`: with those of the histograms, by which slices can be merged. */
+struct cJSON *measurement_slice_to_json(const struct rig_slice *s, bool counts);
 
 #endif

@@ -30,7 +30,7 @@ static void put_latencies(cJSON *object, const char *key,
 			    &hists[i], counts && i != RECEIPTS_ALL);
 }
 
-struct cJSON *measurement_slice_to_json(const struct rig_slice *s)
+struct cJSON *measurement_slice_to_json(const struct rig_slice *s, bool counts)
 {
 	static const char *const again[] = {"from_intended", "from_sent",
 					    "ack",	     "lag",
@@ -39,9 +39,9 @@ struct cJSON *measurement_slice_to_json(const struct rig_slice *s)
 
 	for (size_t i = 0; i < ARRAY_SIZE(again); i++)
 		cJSON_DeleteItemFromObjectCaseSensitive(json, again[i]);
-	put_latencies(json, "latency", s->result.from_intended, true);
+	put_latencies(json, "latency", s->result.from_intended, counts);
 	put_latencies(json, "latency_uncorrected", s->result.from_sent, false);
-	put_latency(json, "ack", &s->result.ack, true);
+	put_latency(json, "ack", &s->result.ack, counts);
 	put_latency(json, "lag", &s->result.lag, false);
 	put_latency(json, "kernel", &s->result.kernel, false);
 	put_latency(json, "client_lag", &s->result.client_lag, false);

@@ -170,6 +170,7 @@ static void run_cell(struct suite *s, const struct scenario *scenario,
 	for (size_t i = 0; i < n; i++) {
 		measurement_init(&c.measurements[i], scenario,
 				 &scenario->variants[i], t, c.baseline);
+		c.measurements[i].no_counts = s->no_counts;
 		left += !prepare(s, &c.measurements[i]);
 	}
 	if (left > 0)

@@ -60,6 +60,17 @@ for (const [method, scenarios] of Object.entries(methods))
         assert.match(readFileSync(join(out, file), "utf8"), /^ +Value +Percentile/);
   });
 
+test("--no-counts leaves the slices' histograms out, and nothing else", () => {
+  const { run, out } = measure("lean", "--no-counts", "--target", "ws", "fanout");
+  assert.deepEqual(errors(run), []);
+  const m = run.measurements.find((x) => x.target === "ws" && x.variant === "open");
+  for (const slice of m.slices) {
+    assert.ok(slice.latency.median.count > 0);
+    assert.equal(slice.latency.median.counts, undefined);
+  }
+  assert.ok(existsSync(join(out, m.distributions.median)));
+});
+
 test("a run that goes on with an earlier one brings its files along", () => {
   const { run, out } = measure("first", "--target", "ws", "fanout");
   const path = join(out, "run.json");
