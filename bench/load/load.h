@@ -117,8 +117,7 @@ struct load_plan {
 	/*
 	 * Others in the rooms, connected before the slice and closed behind
 	 * it, see company.h: `frozen` never read; `slow` read `slow_rate`
-	 * bytes a second each; and `churn` visitors a
-	 * second come and go.
+	 * bytes a second each; and `churn` visitors a second come and go.
 	 */
 	uint32_t frozen, slow, slow_rate;
 	double churn;
@@ -150,12 +149,12 @@ struct load_result {
 	struct hist away;  /* from being lost to being a member again */
 	/*
 	 * Of the company: visitors that became members; of those that are
-	 * frozen or slow, how many the server keeps at the end, and what waits
-	 * for them in the kernel at both ends, if all are on this host.
+	 * frozen or slow, what waits for them in the kernel at the end, at
+	 * both ends if both are on this host, and how many the server keeps.
 	 */
 	uint64_t visits;
-	uint32_t stuck_open;
 	uint64_t stuck_bytes;
+	uint32_t stuck_open;
 	bool timed_out; /* drain_ns passed with something missing */
 	struct ledger_totals ledger; /* raw: of the one that decodes */
 	/* Latency over messages, and over all receipts; see receipts.h.
