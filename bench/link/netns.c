@@ -140,22 +140,46 @@ static void print_address(uint32_t address, char *into)
 	CHECK(inet_ntop(AF_INET, &in, into, NETNS_ADDRESS_MAX));
 }
 
-/* Our own */
-
-enum err netns_enter_new(int mtu, char *message, size_t size)
-{
-	if (unshare(CLONE_NEWNET) == 0)
-		return tun_loopback_up(mtu, message, size);
-	(void)snprintf(message, size, "cannot make a network namespace: %s",
-		       strerror(errno));
-	return ERR_REFUSED;
-}
-
-/* Making it */
+/* Making one */
 
 static int own_namespace(void)
 {
 	return open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+}
+
+/* Goes into a new one; *home is what leads back, the caller's to close. */
+static enum err leave_home(int *home, char *message, size_t size)
+{
+	*home = own_namespace();
+	if (*home >= 0 && unshare(CLONE_NEWNET) == 0)
+		return ERR_OK;
+	(void)snprintf(message, size, "cannot make a network namespace: %s",
+		       strerror(errno));
+	if (*home >= 0)
+		(void)close(*home);
+	return ERR_REFUSED;
+}
+
+/* Going on in the wrong namespace would break what comes next. */
+static void go_home(int home)
+{
+	CHECK(setns(home, CLONE_NEWNET) == 0);
+	(void)close(home);
+}
+
+enum err netns_enter_new(int mtu, char *message, size_t size)
+{
+	int home;
+	enum err e = leave_home(&home, message, size);
+
+	if (e)
+		return e;
+	e = tun_loopback_up(mtu, message, size);
+	if (e)
+		go_home(home);
+	else
+		(void)close(home);
+	return e ? ERR_REFUSED : ERR_OK;
 }
 
 /* In the new namespace: everything the command will find there. */
@@ -177,25 +201,17 @@ static enum err furnish(struct netns *n, uint32_t network, char *message,
 static enum err make_namespace(struct netns *n, uint32_t network, char *message,
 			       size_t size)
 {
-	int home = own_namespace();
 	enum err e = ERR_IO;
+	int home;
 
-	if (home < 0 || unshare(CLONE_NEWNET) != 0) {
-		(void)snprintf(message, size,
-			       "cannot make a network namespace: %s",
-			       strerror(errno));
-		if (home >= 0)
-			(void)close(home);
+	if (leave_home(&home, message, size) != ERR_OK)
 		return e;
-	}
 	n->fd = own_namespace();
 	if (n->fd >= 0)
 		e = furnish(n, network, message, size);
 	else
 		(void)snprintf(message, size, "/proc: %s", strerror(errno));
-	/* Going on in the wrong namespace would break what comes next. */
-	CHECK(setns(home, CLONE_NEWNET) == 0);
-	(void)close(home);
+	go_home(home);
 	return e;
 }
 

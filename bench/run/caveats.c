@@ -54,6 +54,22 @@ static void about_workers(cJSON *list, const struct measurement *m)
 		    workers);
 }
 
+static void about_rate(cJSON *list, const struct measurement *m)
+{
+	char share[64] = "";
+
+	/* One that was given is no share of anything. */
+	if (!m->scenario->params[PARAM_RATE].declared &&
+	    !m->variant->changes.set[PARAM_RATE])
+		(void)snprintf(share, sizeof(share),
+			       ": %.0f %% of what bare could deliver before",
+			       100 * m->values[PARAM_LOAD]);
+	add(list,
+	    "Open loop at %.4g messages a second, the same for every "
+	    "target%s. Times count from when a message should have left.",
+	    m->values[PARAM_RATE], share);
+}
+
 /*
  * Both sides of METHOD: what a client that waited for its own late sends would
  * have seen stands beside what is true.
@@ -108,11 +124,7 @@ static void about_load(cJSON *list, const struct measurement *m)
 		    m->values[PARAM_FROZEN] + m->values[PARAM_SLOW],
 		    m->values[PARAM_SLOW] > 0 ? "read slowly" : "never read");
 	else if (m->variant->kind == LOAD_OPEN)
-		add(list,
-		    "Open loop at %.4g messages a second, the same for every "
-		    "target: %.0f %% of what bare could deliver before. Times "
-		    "count from when a message should have left.",
-		    m->values[PARAM_RATE], 100 * m->values[PARAM_LOAD]);
+		about_rate(list, m);
 	if (m->values[PARAM_CHURN] > 0)
 		add(list,
 		    "%.4g visitors a second come, stay for half a second and "

@@ -126,3 +126,36 @@ describe("a run that ends well", () => {
       result.measurements.length);
   });
 });
+
+describe("the network that a run takes place in", () => {
+  const may = spawnSync("unshare", ["-n", "true"]).status === 0;
+  const wire = (out) => {
+    const { provenance, caveats } = JSON.parse(readFileSync(join(out, "run.json"), "utf8"));
+    return { own: provenance.own_network, mtu: provenance.loopback_mtu,
+      note: caveats.find((c) => c.startsWith("The wire is")) };
+  };
+
+  test("is its own where that is allowed, and the host's on demand", () => {
+    const out = join(folder, "own"), shared = join(folder, "shared");
+    assert.equal(run(out).status, 0);
+    const { own, mtu } = wire(out);
+    assert.equal(own, may);
+    assert.ok(!may || mtu === 1500, `${mtu}`);
+    const end = spawnSync(program("pushmark"), [...smoke(shared), "--host-network"]);
+    assert.equal(end.status, 0, end.stderr.toString());
+    assert.equal(wire(shared).own, false);
+    assert.match(wire(shared).note, /^The wire is the host's loopback .*\(as asked for\)/);
+  });
+
+  // May leave, but not switch the new one's loopback device on: comes back.
+  const half = ["--bounding-set", "-net_admin", "--"];
+  const halved = may && spawnSync("setpriv", [...half, "unshare", "-n", "true"]).status === 0;
+  test("is the host's without the privilege to furnish one",
+    { skip: halved ? false : "privileges cannot be dropped one by one here" }, () => {
+      const out = join(folder, "half");
+      const end = spawnSync("setpriv", [...half, program("pushmark"), ...smoke(out)]);
+      assert.equal(end.status, 0, end.stderr.toString());
+      assert.equal(wire(out).own, false);
+      assert.match(wire(out).note, /loopback .*: Operation not permitted\)/);
+    });
+});
