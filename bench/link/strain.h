@@ -53,7 +53,7 @@ void strain_forget(struct strain *s); /* drops the requests that wait */
 
 /* Queries */
 bool strain_waits(const struct strain *s); /* a request for strain_admit() */
-/* Whether it should be fed no more for now: enough waits already. */
+/* Whether it should be fed no more yet: enough waits already. */
 bool strain_full(const struct strain *s, enum strain_way way);
 
 #endif
