@@ -34,7 +34,7 @@ struct suite {
 	uint64_t seed;
 	const char *folder; /* borrowed: logs go there */
 	bool quiet;
-	bool no_counts; /* see measurement.h */
+	bool no_counts;	    /* see measurement.h */
 	struct until until; /* intervals that it goes on for */
 	/*
 	 * Told of each measurement once it is finished, also when it failed;
