@@ -167,7 +167,7 @@ $(foreach b,ws longpoll sse,$(eval $(call \
 	layer,$b,servers/$b,dialect http app core wire base,http,$(CORE_DOUBLES))))
 $(eval $(call layer,clients,clients,wire base,wire,))
 $(eval $(call layer,load,bench/load,clients wire base,wire,))
-$(eval $(call layer,run,bench/run,load clients wire base,wire,))
+$(eval $(call layer,run,bench/run,load link clients wire base,wire,))
 $(eval $(call layer,report,bench/report,wire base,wire,))
 $(eval $(call layer,link,bench/link,base,base,))
 $(eval $(call layer,micro,bench/micro,report run wire base,wire,))
@@ -181,9 +181,9 @@ $(eval $(call program,pushmark-client,clients/main.c,clients wire base,wire))
 $(eval $(call program,pushmark,bench/main.c,bench $(below_bench),wire))
 $(eval $(call program,pushmark-bare,bench/peers/bare.c,load clients wire base,wire))
 $(eval $(call program,pushmark-sse-mhd,bench/peers/sse_mhd.c,wire base,http))
-$(eval $(call program,pushmark-counters,bench/counters/main.c,counters report run load clients wire base,wire))
+$(eval $(call program,pushmark-counters,bench/counters/main.c,counters report run load link clients wire base,wire))
 $(eval $(call program,pushmark-prove,bench/prove/main.c,load clients wire base,wire))
-$(eval $(call program,pushmark-micro,bench/micro/main.c,micro report run wire base,wire))
+$(eval $(call program,pushmark-micro,bench/micro/main.c,micro report run link wire base,wire))
 
 # --- Building ---------------------------------------------------------------
 

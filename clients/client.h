@@ -60,6 +60,11 @@ struct client_options {
 	 * data, is a message's data. Nothing can be sent.
 	 */
 	bool plain;
+	/*
+	 * Where a server does not tell that it waits (bench/load/plain.h): how
+	 * long what was sent can be under way unseen.
+	 */
+	unsigned way_ms;
 	bool deflate; /* ws: offer permessage-deflate */
 	/*
 	 * Connect again when the connection is lost or cannot be made, and

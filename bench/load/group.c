@@ -332,6 +332,7 @@ static enum err prepare(struct group *g)
 		.plain = d->plain,
 		.reconnect = t->reconnect,
 		.forget = t->forget,
+		.way_ms = (unsigned)(t->way_ns / 1000000),
 	};
 	/* Polling that was not upgraded would be measured under its name. */
 	if (d->upgrade) {

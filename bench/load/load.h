@@ -75,6 +75,9 @@ struct load_target {
 	 */
 	bool reconnect, forget;
 	bool fallback; /* "longpoll+upgrade": may stay with polling */
+	/* How long a request can be under way behind a relay, which the kernel
+	 * knows nothing of: see plain.h. */
+	uint64_t way_ns;
 	/* Where the publisher connects to, past what is in between; "": as
 	 * the others. */
 	char publisher_host[64];

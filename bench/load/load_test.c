@@ -31,6 +31,7 @@ Test(load, target_there_and_back)
 		.timeout_ns = UINT64_C(60000000000),
 		.partial = true,
 		.raw = true,
+		.way_ns = 300000000,
 	};
 	struct load_target back = {0};
 	cJSON *json = through_text(load_target_to_json(&t));
@@ -48,6 +49,7 @@ Test(load, target_there_and_back)
 	cr_assert_eq(back.timeout_ns, t.timeout_ns);
 	cr_assert(back.partial);
 	cr_assert(back.raw);
+	cr_assert_eq(back.way_ns, t.way_ns);
 	cJSON_ReplaceItemInObject(json, "subscribers", cJSON_CreateNumber(-1));
 	cr_assert_eq(load_target_from_json(&back, json), ERR_PROTO);
 	cJSON_Delete(json);

@@ -13,7 +13,9 @@
  *			below 400 have none: it is asked again
  *
  * A server does not tell when a poll waits, so such a subscriber counts as open
- * a while after it has asked.
+ * a while after its first request has reached the server: that is when the
+ * kernel has all of it acknowledged, and where a relay stands between, which
+ * acknowledges what it has not passed on, `way_ms` later.
  *
  * The subscribers of the first two are client_ws and client_sse with their
  * option `plain`.
@@ -27,7 +29,7 @@
 #define DIALECT_SSE_PLAIN "sse-plain"
 #define DIALECT_LONGPOLL_PLAIN "longpoll-plain"
 
-#define PLAIN_SETTLE_MS 100 /* a poll is taken to wait after so long */
+#define PLAIN_SETTLE_MS 100 /* there, a poll waits after so long */
 
 /* Publishes only. Its options' path and rooms mean nothing. */
 extern const struct client_ops client_post;

@@ -208,6 +208,19 @@ Test(plain, a_poll_asks_for_what_follows)
 	cr_assert_eq(seen[0].closed + seen[1].closed, 0);
 }
 
+/* Behind a relay, its acknowledgement says nothing of the server. */
+Test(plain, a_poll_on_a_long_way_opens_later)
+{
+	struct seen *s = &seen[0];
+	uint64_t asked;
+
+	options.way_ms = 250;
+	asked = loop_now_ms(loop);
+	poll_opens(s);
+	cr_assert_geq(loop_now_ms(loop) - asked, PLAIN_SETTLE_MS + 250);
+	poll_gets(s, 1, SIZE_MAX);
+}
+
 Test(plain, an_answer_without_a_message_is_asked_again)
 {
 	struct seen *s = &seen[0];

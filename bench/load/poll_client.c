@@ -226,6 +226,14 @@ static void on_readable(struct conn *conn)
 	client_exit(&p->base);
 }
 
+static void arm_settle(struct poll_client *p)
+{
+	const struct client *c = &p->base;
+
+	timer_arm(loop_wheel(c->env->loop), &p->settle,
+		  PLAIN_SETTLE_MS + c->options.way_ms);
+}
+
 static void on_writable(struct conn *conn)
 {
 	struct poll_client *p = container_of(conn, struct poll_client, conn);
@@ -237,8 +245,7 @@ static void on_writable(struct conn *conn)
 	if (e)
 		client_fail(c, e, "the connection was lost");
 	else if (!c->open && p->request.len == 0)
-		timer_arm(loop_wheel(c->env->loop), &p->settle,
-			  PLAIN_SETTLE_MS);
+		arm_settle(p);
 	client_exit(c);
 }
 
@@ -258,6 +265,11 @@ static void on_settled(struct timer *t)
 {
 	struct poll_client *p = container_of(t, struct poll_client, settle);
 
+	/* Lost on its way, or not there yet: from the start. */
+	if (conn_unacked(&p->conn) > 0) {
+		arm_settle(p);
+		return;
+	}
 	client_enter(&p->base);
 	client_opened(&p->base);
 	client_exit(&p->base);

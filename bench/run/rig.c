@@ -231,6 +231,7 @@ void rig_address(const struct rig *r, int server, struct load_target *t)
 	}
 	copy(t->host, sizeof(t->host), r->link.host);
 	t->port = r->link.port;
+	t->way_ns = r->way_ns;
 }
 
 /* The server's limit is ours: it inherits it, and keeps some for itself. */

@@ -44,6 +44,7 @@ struct rig {
 	bool linked;
 	int behind; /* the server that the link is a relay to; -1: a link of
 		       packets, to all */
+	uint64_t way_ns;	/* what that relay may keep a request for */
 	bool publisher_behind;	/* of a relay, as all others are */
 	struct rig_event event; /* .happen NULL: none, or it has happened */
 	uint64_t *runs;		/* borrowed: names given to slices so far */
@@ -136,6 +137,8 @@ void rig_slice_release(struct rig_slice *s);
 /* Queries */
 /* Whether that link's arguments ask for one of packets. */
 bool rig_link_is_packets(char *const *args);
+/* Their round trip in nanoseconds; 0: none that can be read. */
+uint64_t rig_link_rtt(char *const *args);
 /* Deliveries, or answers of an rtt slice: what costs are divided by. */
 double rig_slice_units(const struct rig_slice *s);
 

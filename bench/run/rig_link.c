@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/link/units.h"
 #include "bench/run/rig_internal.h"
 
 #define LINK_READY_MS 5000
@@ -15,6 +16,26 @@ bool rig_link_is_packets(char *const *args)
 			return true;
 	}
 	return false;
+}
+
+uint64_t rig_link_rtt(char *const *args)
+{
+	static const char name[] = "--rtt";
+	uint64_t ns = 0;
+
+	for (size_t i = 0; args && args[i]; i++) {
+		const char *value = NULL;
+
+		if (strcmp(args[i], name) == 0)
+			value = args[i + 1];
+		else if (strncmp(args[i], name, sizeof(name) - 1) == 0 &&
+			 args[i][sizeof(name) - 1] == '=')
+			value = args[i] + sizeof(name);
+		/* One that cannot be read keeps the link from starting. */
+		if (value && units_duration(value, &ns))
+			ns = 0;
+	}
+	return ns;
 }
 
 static enum err start_link(struct rig *r, const char *const *argv,
@@ -62,6 +83,9 @@ enum err rig_start_relay(struct rig *r, int server, int port, char *const *args,
 	n = append(argv, n, args);
 	argv[n] = NULL;
 	r->behind = server;
+	/* It lets a round trip pass for the handshake, then half of one for the
+	 * request; jitter at most doubles them. */
+	r->way_ns = 3 * rig_link_rtt(args);
 	return start_link(r, argv, log_path);
 }
 

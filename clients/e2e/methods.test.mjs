@@ -67,6 +67,20 @@ describe("network", () => {
     }
   });
 
+  // It says nothing until there is a message, and a relay hides the way to it.
+  test("a server that does not tell when a poll has come misses nobody", async () => {
+    const own = [{
+      name: "plain", dialect: "longpoll-plain", path: "/poll",
+      start: [process.execPath, path.join(HERE, "lib/plain-server.mjs")],
+    }];
+    const { of } = await measure("network", {
+      variants: ["RTT 300 ms"], targets: ["plain"], own,
+      set: { rate: 2, slice_ms: 1500 },
+    });
+    const { observed, what } = of("RTT 300 ms", "plain");
+    assert.equal(observed.delivered, 1, what);
+  });
+
   test("a link of packets, with loss", { skip: noLink() }, async () => {
     const { of } = await measure("network", { variants: ["loss 1 %"], targets: ["ws"] });
     const { observed, what, outcome } = of("loss 1 %", "ws");
