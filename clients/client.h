@@ -65,6 +65,8 @@ struct client_options {
 	 * long what was sent can be under way unseen.
 	 */
 	unsigned way_ms;
+	size_t chunk; /* ws: publishes above so many bytes go in chunk objects
+			 of as much, at least 4; 0: never */
 	bool deflate; /* ws: offer permessage-deflate */
 	/*
 	 * Connect again when the connection is lost or cannot be made, and

@@ -43,7 +43,7 @@ struct arguments {
 	int protocol;
 	int transport;
 	const char *auth;
-	int64_t timeout, ack_timeout;
+	int64_t timeout, ack_timeout, chunk;
 	struct opt_list rooms;
 	const char *nsp;
 	int64_t count;
@@ -93,6 +93,9 @@ static const struct opt table[] = {
 		"publish over longpoll: ask the room's members for answers, "
 		"and wait so long for them",
 		0, 86400000, struct arguments, ack_timeout),
+	OPT_INT("chunk", "BYTES",
+		"publish over ws: send what is larger in pieces of as much",
+		4, INT64_MAX, struct arguments, chunk),
 	OPT_FLAG("help", "print this text and exit", struct arguments, help),
 	OPT_END,
 };
@@ -195,6 +198,10 @@ static bool check_publish(struct task *t, const struct arguments *a,
 		return refuse("unexpected argument: ", operands->items[1]);
 	if (a->rooms.count != 1)
 		return refuse("publish needs one --room", "");
+	if (a->chunk > 0 && t->terminal.ops != &client_ws)
+		return refuse("--chunk is for ws, and this is ",
+			      t->terminal.ops->name);
+	t->terminal.options.chunk = (size_t)a->chunk;
 	t->publishes = true;
 	t->publish.room = slice_str(a->rooms.items[0]);
 	t->publish.event = slice_str(a->event);

@@ -68,7 +68,7 @@ static bool answered(struct client *c, const struct envelope *e)
 	uint64_t id;
 	bool ok = e->type == ENVELOPE_ACK;
 
-	if (!e->has_id || !json_u64(e->id, &id))
+	if (!e->has_id || !json_u64(e->id, &id) || id == 0)
 		return false;
 	if (id == CLIENT_RESUME_ID) {
 		client_resumed(c, ok);
@@ -127,5 +127,43 @@ enum err raw_command(struct client_env *env, const struct client_command *cmd,
 		e = envelope_add_join(b, cmd->type == CLIENT_LEAVE, cmd->room,
 				      cmd->id);
 	*object = buf_slice(b);
+	return e;
+}
+
+/* How much of the text is the next piece's. */
+static size_t cut(struct slice text, size_t size)
+{
+	size_t n = size;
+
+	if (text.n <= size)
+		return text.n;
+	while (n > 0 && ((unsigned char)text.p[n] & 0xc0) == 0x80)
+		n--;
+	return n > 0 ? n : size;
+}
+
+void raw_chunks_begin(struct raw_chunks *k, struct slice object, size_t size,
+		      uint64_t id)
+{
+	*k = (struct raw_chunks){.rest = object, .size = size, .id = id};
+	while (object.n > 0) {
+		object = slice_after(object, cut(object, size));
+		k->total++;
+	}
+}
+
+enum err raw_chunks_next(struct client_env *env, struct raw_chunks *k,
+			 struct slice *piece)
+{
+	struct buf *b = &env->text;
+	size_t n = cut(k->rest, k->size);
+	enum err e;
+
+	buf_clear(b);
+	e = envelope_add_chunk(b, k->id, k->next, k->total,
+			       slice_of(k->rest.p, n));
+	*piece = buf_slice(b);
+	k->rest = slice_after(k->rest, n);
+	k->next++;
 	return e;
 }

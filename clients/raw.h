@@ -39,4 +39,26 @@ MUST_USE enum err raw_command(struct client_env *env,
 			      const struct client_command *cmd,
 			      struct slice *object);
 
+/*
+ * An object's text in chunk objects, each with up to `size` bytes of it (at
+ * least 4: no character is cut), for servers that bound what comes at once.
+ *
+ *	raw_chunks_begin(&k, object, size, id);
+ *	while (!e && k.next < k.total)
+ *		if (!(e = raw_chunks_next(env, &k, &piece)))
+ *			e = send(piece);
+ */
+struct raw_chunks {
+	struct slice rest; /* borrowed */
+	size_t size;
+	uint64_t id; /* of the command that it is; 0: none */
+	uint64_t next, total;
+};
+
+void raw_chunks_begin(struct raw_chunks *k, struct slice object, size_t size,
+		      uint64_t id);
+/* `*piece` is borrowed from the environment until the next one. ERR_LIMIT. */
+MUST_USE enum err raw_chunks_next(struct client_env *env, struct raw_chunks *k,
+				  struct slice *piece);
+
 #endif

@@ -199,13 +199,30 @@ static void send_text(struct client *c, enum err e, struct slice text)
 		client_mark_dirty(c);
 }
 
+static void send_chunks(struct client *c, struct slice object, uint64_t id)
+{
+	struct raw_chunks k;
+	struct slice piece;
+
+	raw_chunks_begin(&k, object, c->options.chunk, id);
+	while (k.next < k.total && !c->closed) {
+		enum err e = raw_chunks_next(c->env, &k, &piece);
+
+		send_text(c, e, piece);
+	}
+}
+
 static void ws_client_command(struct client *c,
 			      const struct client_command *cmd)
 {
+	size_t size = c->options.chunk;
 	struct slice object;
 	enum err e = raw_command(c->env, cmd, &object);
 
-	send_text(c, e, object);
+	if (!e && cmd->type == CLIENT_PUBLISH && size > 0 && object.n > size)
+		send_chunks(c, object, cmd->id);
+	else
+		send_text(c, e, object);
 }
 
 static void ws_client_resume(struct client *c)

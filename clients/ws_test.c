@@ -203,6 +203,48 @@ Test(client_ws, commands_leave_masked_in_one_write)
 	fake_link_close(&peer);
 }
 
+Test(client_ws, a_large_publish_goes_in_chunks)
+{
+	static const char *const pieces[] = {
+		"{\\\"type\\\":\\\"publish\\\",\\\"room\\\":\\\"r\\\","
+		"\\\"data\\\":\\\"-",
+		"\u00e9--\\\",\\\"self\\\":false,\\\"id\\\":6}",
+	};
+	/* The 39th byte is the first of the character's two. */
+	const struct client_options o = {.chunk = 39};
+	struct client *c = fake_world_client(&world, &client_ws, &o);
+
+	shake_hands(&peer);
+	fake_link_frame(&peer, TEXT, WELCOME);
+	fake_world_expect(&world, "object " WELCOME "\nopen\n");
+	client_publish(c, SLICE("r"), SLICE(""), SLICE("\"-\u00e9--\""), true,
+		       6);
+	for (unsigned i = 0; i < 2; i++) {
+		char want[160];
+
+		(void)snprintf(want, sizeof(want),
+			       "{\"type\":\"chunk\",\"id\":6,\"chunk\":%u,"
+			       "\"total\":2,\"data\":\"%s\"}",
+			       i, pieces[i]);
+		cr_assert_str_eq(fake_link_take_frame(&peer, &opcode, mask),
+				 want);
+		cr_assert_eq(opcode, TEXT);
+	}
+	/* Other commands are no payload. */
+	client_leave(c, SLICE("a long name of a room"), 0);
+	cr_assert_str_eq(fake_link_take_frame(&peer, &opcode, mask),
+			 "{\"type\":\"leave\","
+			 "\"room\":\"a long name of a room\"}");
+	/* An error without a command of ours is for people. */
+	fake_link_frame(&peer, TEXT,
+			"{\"type\":\"error\",\"id\":0,\"payload\":\"no\"}");
+	fake_world_expect(
+		&world,
+		"object {\"type\":\"error\",\"id\":0,\"payload\":\"no\"}\n");
+	client_free(c);
+	fake_link_close(&peer);
+}
+
 Test(client_ws, answers_find_their_command)
 {
 	struct client *c = open_client(&peer);

@@ -97,6 +97,8 @@ void drive_on_answer(struct group_listener *l, uint64_t id, bool ok)
 	uint64_t now = drive_now(d);
 
 	d->heard++;
+	if (id == 0 && !ok)
+		d->result->failed_acks++;
 	if (d->plan->kind != LOAD_RTT || id != d->result->messages ||
 	    d->state == DRIVE_DONE)
 		return;

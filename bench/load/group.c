@@ -86,6 +86,14 @@ static bool begins_with(struct slice s, struct slice what)
 	return s.n >= what.n && memcmp(s.p, what.p, what.n) == 0;
 }
 
+/* Nobody asked for an answer, and yet there is one. */
+static void on_refusal(struct group *g, struct slice object)
+{
+	(void)snprintf(g->error, sizeof(g->error), "%.*s", SLICE_ARG(object));
+	if (g->listener)
+		g->listener->on_answer(g->listener, 0, false);
+}
+
 /*
  * A server tells of what it cannot make good by a gap, and Socket.IO by not
  * recovering the session that was asked for.
@@ -95,8 +103,11 @@ static void on_object(struct client *c, struct slice object)
 	struct group_member *m = c->owner;
 	struct group *g = m->group;
 
-	if (m == &g->publisher)
+	if (m == &g->publisher) {
+		if (begins_with(object, SLICE("{\"type\":\"error\"")))
+			on_refusal(g, object);
 		return;
+	}
 	if (begins_with(object, SLICE("{\"type\":\"gap\"")) ||
 	    (m->lost_ns > 0 && !g->target.forget &&
 	     begins_with(object, SLICE("{\"type\":\"welcome\","
@@ -362,6 +373,7 @@ static void connect_all(struct group *g, struct load_connected *told)
 			(t->timeout_ns ? t->timeout_ns : DEFAULT_TIMEOUT_NS),
 	};
 
+	publisher.chunk = (size_t)t->chunk;
 	publisher.rooms = NULL;
 	publisher.room_count = 0;
 	if (t->publisher_host[0]) {

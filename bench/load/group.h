@@ -33,6 +33,7 @@ struct group_env {
 struct group_listener {
 	void (*on_message)(struct group_listener *l, uint32_t subscriber,
 			   const struct client_message *m);
+	/* `id` 0: an error that names no command, to the publisher. */
 	void (*on_answer)(struct group_listener *l, uint64_t id, bool ok);
 };
 

@@ -70,10 +70,10 @@ static const char *result_fault(const struct load_result *r)
 		return "the slice failed";
 	if (r->closed > 0)
 		return "connections were closed";
-	if (r->timed_out)
-		return "messages or answers did not arrive in time";
 	if (r->failed_acks > 0)
 		return "publishing was refused";
+	if (r->timed_out)
+		return "messages or answers did not arrive in time";
 	if (r->kind == LOAD_IDLE)
 		return NULL;
 	if (r->messages == 0)
@@ -126,6 +126,7 @@ static const struct field target_fields[] = {
 	FIELD_U64("timeout_ns", struct load_target, timeout_ns),
 	FIELD_BOOL("partial", struct load_target, partial),
 	FIELD_BOOL("raw", struct load_target, raw),
+	FIELD_U64("chunk", struct load_target, chunk),
 	FIELD_BOOL("deflate", struct load_target, deflate),
 	FIELD_BOOL("reconnect", struct load_target, reconnect),
 	FIELD_BOOL("forget", struct load_target, forget),

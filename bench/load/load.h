@@ -67,6 +67,8 @@ struct load_target {
 	 * not answered, so a raw group lives for tens of seconds only.
 	 */
 	bool raw;
+	uint64_t chunk; /* "ws": the publisher sends what is larger in chunk
+			   objects of as many bytes; 0: whole */
 	bool deflate; /* "ws": subscribers offer permessage-deflate */
 	/*
 	 * Connections that are lost are made again, and what was missed is
@@ -143,7 +145,7 @@ struct load_result {
 	double busy; /* share of the wall time not waiting (spin: not idling) */
 	uint32_t open;	      /* subscribers that ever were, at its end */
 	uint32_t closed;      /* connections that ended on their own */
-	uint32_t failed_acks; /* rtt: answers that were errors */
+	uint32_t failed_acks; /* answers that were errors */
 	/* Of groups that reconnect: */
 	uint64_t lost;	   /* connections */
 	uint64_t reopened; /* of those */

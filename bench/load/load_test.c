@@ -32,6 +32,7 @@ Test(load, target_there_and_back)
 		.partial = true,
 		.raw = true,
 		.way_ns = 300000000,
+		.chunk = 65536,
 	};
 	struct load_target back = {0};
 	cJSON *json = through_text(load_target_to_json(&t));
@@ -50,6 +51,7 @@ Test(load, target_there_and_back)
 	cr_assert(back.partial);
 	cr_assert(back.raw);
 	cr_assert_eq(back.way_ns, t.way_ns);
+	cr_assert_eq(back.chunk, t.chunk);
 	cJSON_ReplaceItemInObject(json, "subscribers", cJSON_CreateNumber(-1));
 	cr_assert_eq(load_target_from_json(&back, json), ERR_PROTO);
 	cJSON_Delete(json);
@@ -188,6 +190,8 @@ Test(load, says_what_makes_a_slice_invalid)
 	r.timed_out = true;
 	cr_assert_str_eq(fault_of(&r),
 			 "messages or answers did not arrive in time");
+	r.failed_acks = 1;
+	cr_assert_str_eq(fault_of(&r), "publishing was refused");
 	r.closed = 1;
 	cr_assert_str_eq(fault_of(&r), "connections were closed");
 	r.error[0] = 'x';

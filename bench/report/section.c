@@ -89,8 +89,7 @@ void section_setting(const struct section *s, FILE *out)
 	setting(out, m, "parameters.starts", "; servers started ", " times");
 }
 
-/* Whether its rows are what a method observed, and no pairs or memory. */
-static bool section_is_observed(const struct section *s)
+bool section_is_observed(const struct section *s)
 {
 	const char *method = view_text(s->rows[0], "method");
 
@@ -102,14 +101,12 @@ static bool section_is_observed(const struct section *s)
 
 #define OBSERVED_MAX (TABLE_COLUMNS - 3)
 
-/* Compared is the tail of those who read beside some who do not. */
-static bool is_tail(const cJSON *m)
+bool section_is_tail(const cJSON *m)
 {
 	return strcmp(view_text(m, "primary"), "latency_tail") == 0;
 }
 
-/* Each unit is a connection that was opened. */
-static bool is_connect(const cJSON *m)
+bool section_is_connect(const cJSON *m)
 {
 	return strcmp(view_text(m, "method"), "connect") == 0;
 }
@@ -121,14 +118,14 @@ static bool is_against(const cJSON *m, const char *baseline)
 
 static bool has_company(const cJSON *m)
 {
-	return view_number(m, "parameters.churn") > 0 || is_tail(m);
+	return view_number(m, "parameters.churn") > 0 || section_is_tail(m);
 }
 
 static void pairs_columns(struct table *t, const cJSON *m)
 {
 	bool answers = strcmp(view_text(m, "kind"), "rtt") == 0;
 
-	bool connect = is_connect(m);
+	bool connect = section_is_connect(m);
 
 	table_column(t, "target", TABLE_LEFT);
 	table_column(t,
@@ -148,7 +145,7 @@ static void pairs_columns(struct table *t, const cJSON *m)
 		     TABLE_RIGHT);
 	table_column(t, "CPU µs (user+sys)", TABLE_RIGHT);
 	table_column(t,
-		     is_tail(m)		     ? "p99 / without [95 %]"
+		     section_is_tail(m)	     ? "p99 / without [95 %]"
 		     : has_company(m)	     ? "/ without [95 %]"
 		     : is_against(m, "bare") ? "/ bare [95 %]"
 					     : "ratio [95 %]",
@@ -176,10 +173,10 @@ static void pairs_row(struct table *t, const cJSON *m, struct view_caveats *c)
 	cells_count(t, view_number(side, "rate"), bound);
 	cells_cpu(t, side);
 	cells_ratio(t,
-		    view_figure(m, is_tail(m) ? "ratios.latency_tail"
-					      : "ratios.server_cpu"),
-		    bound && is_tail(m));
-	if (!is_connect(m))
+		    view_figure(m, section_is_tail(m) ? "ratios.latency_tail"
+						      : "ratios.server_cpu"),
+		    bound && section_is_tail(m));
+	if (!section_is_connect(m))
 		cells_calls(t, view_number(m, "check.syscalls"));
 	cells_count(t,
 		    view_number(side, "bytes_in") +
@@ -430,137 +427,4 @@ void section_costs(const struct section *s, FILE *out, enum table_output how)
 		table_print(&t, out, how);
 	}
 	table_release(&t);
-}
-
-/* Sentences */
-
-/* "ws 8.62 µs (1.02 × bare [0.98, 1.07], equivalent)" */
-static void pairs_clause(const cJSON *m, FILE *out)
-{
-	struct view_figure f = view_figure(m, "ratios.server_cpu");
-	double cost = view_number(m, "sides.target.server_cpu_ns");
-	struct format a = {0}, b = {0}, c = {0}, d = {0};
-
-	if (isnan(cost)) {
-		(void)fprintf(out, "%s was not measured",
-			      view_text(m, "target"));
-		return;
-	}
-	(void)fprintf(out, "%s %s", view_text(m, "target"),
-		      format_time(&a, cost));
-	if (!f.present)
-		return;
-	if (strcmp(view_text(m, "target"), view_text(m, "baseline")) == 0)
-		(void)fprintf(out, " (against itself %s [%s, %s])",
-			      format_ratio(&b, f.value),
-			      format_ratio(&c, f.low),
-			      format_ratio(&d, f.high));
-	else
-		(void)fprintf(out, " (%s × %s [%s, %s], %s)",
-			      format_ratio(&b, f.value),
-			      view_text(m, "baseline"), format_ratio(&c, f.low),
-			      format_ratio(&d, f.high),
-			      view_text(m, "verdict"));
-}
-
-/* Of figures that are times, in words. */
-static const char *unranked(const cJSON *m)
-{
-	return view_true(m, "client_bound") ? " (not ranked: client-bound)"
-					    : "";
-}
-
-static void tail_clause(const cJSON *m, FILE *out)
-{
-	struct view_figure f = view_figure(m, "ratios.latency_tail");
-	struct format a = {0}, b = {0}, c = {0};
-
-	if (!f.present)
-		(void)fprintf(out, "%s not measured", view_text(m, "target"));
-	else
-		(void)fprintf(out, "%s %s [%s, %s]%s", view_text(m, "target"),
-			      format_ratio(&a, f.value),
-			      format_ratio(&b, f.low), format_ratio(&c, f.high),
-			      unranked(m));
-}
-
-static void memory_clause(const cJSON *m, FILE *out)
-{
-	struct view_figure f = view_figure(m, "memory");
-	struct format a = {0};
-
-	(void)fprintf(out, "%s %s", view_text(m, "target"),
-		      f.present ? format_bytes(&a, f.value) : "not measured");
-}
-
-/* "ws: connected p50 1.2 ms, p99 3 ms" */
-static void observed_clause(const cJSON *m, FILE *out)
-{
-	const cJSON *list = view_get(m, "observations");
-	const char *outcome = view_text(m, "outcome");
-
-	(void)fprintf(out, "%s", view_text(m, "target"));
-	for (const cJSON *o = list ? list->child : NULL; o; o = o->next) {
-		struct format f = {0};
-
-		if (isnan(view_number(o, "value")))
-			continue;
-		(void)fprintf(out, "%s%s %s", o == list->child ? ": " : ", ",
-			      view_text(o, "name"),
-			      format_unit(&f, view_number(o, "value"),
-					  view_text(o, "unit")));
-	}
-	(void)fputs(unranked(m), out);
-	if (outcome[0])
-		(void)fprintf(out, " (%s)", outcome);
-}
-
-static void client_clause(const cJSON *m, FILE *out)
-{
-	struct view_figure f = view_figure(m, "ratios.worker_cpu");
-	struct format a = {0}, b = {0}, c = {0};
-
-	if (!f.present)
-		(void)fprintf(out, "%s not measured", view_text(m, "target"));
-	else
-		(void)fprintf(out, "%s %s [%s, %s]", view_text(m, "target"),
-			      format_ratio(&a, f.value),
-			      format_ratio(&b, f.low),
-			      format_ratio(&c, f.high));
-}
-
-void section_sentence(const struct section *s, FILE *out)
-{
-	const char *method = view_text(s->rows[0], "method");
-	const char *kind = view_text(s->rows[0], "kind");
-	void (*clause)(const cJSON *, FILE *) = pairs_clause;
-
-	section_title(s, out);
-	if (strcmp(method, "memory") == 0) {
-		(void)fputs(": user memory per idle connection: ", out);
-		clause = memory_clause;
-	} else if (strcmp(method, "client") == 0) {
-		(void)fputs(": the load worker's CPU per delivery against a "
-			    "plain recv() loop's: ",
-			    out);
-		clause = client_clause;
-	} else if (section_is_observed(s)) {
-		(void)fputs(": ", out);
-		clause = observed_clause;
-	} else if (is_tail(s->rows[0])) {
-		(void)fputs(": p99 of those who read, beside who does not, "
-			    "against without: ",
-			    out);
-		clause = tail_clause;
-	} else {
-		(void)fprintf(out, ": server CPU per %s: ",
-			      is_connect(s->rows[0])	 ? "connection"
-			      : strcmp(kind, "rtt") == 0 ? "answer"
-							 : "delivery");
-	}
-	for (size_t i = 0; i < s->count; i++) {
-		(void)fputs(i ? "; " : "", out);
-		clause(s->rows[i], out);
-	}
-	(void)fputc('.', out);
 }

@@ -6,6 +6,7 @@
 #ifndef BENCH_REPORT_SECTION_H
 #define BENCH_REPORT_SECTION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -37,6 +38,18 @@ void section_table(const struct section *s, struct view_caveats *caveats,
 void section_costs(const struct section *s, FILE *out, enum table_output how);
 /* Process CPU, and with softirq re-attributed; nothing where not sampled. */
 void section_softirq(const struct section *s, FILE *out, enum table_output how);
+/*
+ * One sentence with its figures. Of more than a few targets only what ranks
+ * them: the table has the rest.
+ */
 void section_sentence(const struct section *s, FILE *out);
+
+/* Queries */
+/* Whether its rows are what a method observed, and no pairs or memory. */
+bool section_is_observed(const struct section *s);
+/* Compared is the tail of those who read beside some who do not. */
+bool section_is_tail(const struct cJSON *m);
+/* Each unit is a connection that was opened. */
+bool section_is_connect(const struct cJSON *m);
 
 #endif

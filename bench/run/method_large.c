@@ -3,8 +3,9 @@
  * How long others wait for a large payload: a room of small messages on
  * schedule, and a quarter into its slice a load worker of its own begins to
  * send a payload of `bulk` bytes through the same server to one subscriber in
- * another room, as one message or in many. Everything is started afresh for
- * each variant and start. That a server refuses such a payload is a result.
+ * another room: as one message, in many, or as one that comes to the server in
+ * the raw dialect's chunk objects. Everything is started afresh for each
+ * variant and start. That a server refuses such a payload is a result.
  */
 #include <math.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@
 #define START_S 1.0 /* server and two workers, planned */
 
 /* What PARAM_LARGE says. */
-enum { LARGE_NOTHING, LARGE_WHOLE, LARGE_PIECES };
+enum { LARGE_NOTHING, LARGE_WHOLE, LARGE_PIECES, LARGE_CHUNKS };
 
 static double large_planned(const double v[PARAM_COUNT])
 {
@@ -39,12 +40,17 @@ static bool is_wanted(const struct measurement *m)
 	return (int)m->values[PARAM_LARGE] != LARGE_NOTHING;
 }
 
+static bool in_chunks(const struct measurement *m)
+{
+	return (int)m->values[PARAM_LARGE] == LARGE_CHUNKS;
+}
+
 /* The window is that of the pieces: of a whole there is one. */
 static struct load_plan bulk_plan(const struct measurement *m)
 {
 	const double *v = m->values;
-	bool whole = (int)v[PARAM_LARGE] == LARGE_WHOLE;
-	double piece = whole ? v[PARAM_BULK] : v[PARAM_PIECE];
+	bool pieces = (int)v[PARAM_LARGE] == LARGE_PIECES;
+	double piece = pieces ? v[PARAM_PIECE] : v[PARAM_BULK];
 
 	return (struct load_plan){
 		.kind = LOAD_CLOSED,
@@ -144,7 +150,14 @@ static enum err large_run(struct cell *c, struct measurement *m, unsigned start)
 	(void)start;
 	progress_step(&c->suite->progress, "%s, %s: %s", c->scenario->name,
 		      m->variant->name, c->target->name);
+	if (in_chunks(m) && strcmp(c->target->dialect, "ws") != 0) {
+		(void)snprintf(m->outcome, sizeof(m->outcome),
+			       "its dialect has no chunk objects");
+		return ERR_OK;
+	}
 	rig_bulk_init(&b, &c->rig, &plan);
+	if (in_chunks(m))
+		b.chunk = (uint64_t)m->values[PARAM_PIECE];
 	e = connect_all(c, m, &b);
 	if (!e)
 		e = run_slice(c, m, &b);

@@ -69,7 +69,11 @@ static enum err start(struct rig_bulk *b)
 
 enum err rig_bulk_connect(struct rig_bulk *b, int server)
 {
-	struct load_target t = {.subscribers = 1, .room = "load-bulk"};
+	struct load_target t = {
+		.subscribers = 1,
+		.room = "load-bulk",
+		.chunk = b->chunk,
+	};
 	struct load_connected told;
 	enum err e = start(b);
 

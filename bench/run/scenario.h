@@ -60,7 +60,7 @@
 	X(MOST, most, 9000, 1, 152000)                                         \
 	X(BOUND_MS, bound_ms, 100, 0.1, 60000)                                 \
 	X(PERCENTILE, percentile, 99, 1, 99.99)                                \
-	X(LARGE, large, 0, 0, 2)                                               \
+	X(LARGE, large, 0, 0, 3)                                               \
 	X(BULK, bulk, 50e6, 69, 60e6)                                          \
 	X(PIECE, piece, 65536, 69, 60e6)
 

@@ -217,6 +217,18 @@ describe("large", () => {
     }
   });
 
+  test("in chunk objects, where there are some", async () => {
+    const { of } = await measure("large",
+      { variants: ["chunks"], targets: ["ws", "longpoll", "limited"], own: [limited],
+        set: { bulk: 20000000 } });
+    const { observed, outcome, what } = of("chunks", "ws");
+    assert.equal(outcome, undefined, what);
+    assert.equal(observed.delivered, 1, what);
+    assert.ok(observed.transfer > 0.1 * MS, what);
+    assert.equal(of("chunks", "longpoll").outcome, "its dialect has no chunk objects");
+    assert.match(of("chunks", "limited").outcome, /: publishing was refused$/);
+  });
+
   test("a server's own limit is told, and no failure", async () => {
     const { of, result } = await measure("large",
       { variants: ["whole", "pieces"], targets: ["limited"], own: [limited] });

@@ -106,6 +106,9 @@ MUST_USE enum err envelope_add_join(struct buf *b, bool leave,
 MUST_USE enum err envelope_add_publish(struct buf *b, struct slice room,
 				       struct slice event, struct slice data,
 				       bool exclude_self, uint64_t id);
+/* One piece of an object's text; see servers/dialect/chunk.h. */
+MUST_USE enum err envelope_add_chunk(struct buf *b, uint64_t id, uint64_t chunk,
+				     uint64_t total, struct slice text);
 MUST_USE enum err envelope_add_resume(struct buf *b, struct slice epoch,
 				      uint64_t position,
 				      const struct slice *rooms, size_t count,

@@ -479,6 +479,9 @@ Test(envelope, writing_what_a_client_sends)
 					    SLICE("[]"), true, 1),
 		       "{\"type\":\"publish\",\"room\":\"r\",\"event\":\"e\","
 		       "\"data\":[],\"self\":false,\"id\":1}");
+	assert_written(&b, envelope_add_chunk(&b, 0, 1, 3, SLICE("{\"a\"")),
+		       "{\"type\":\"chunk\",\"id\":0,\"chunk\":1,\"total\":3,"
+		       "\"data\":\"{\\\"a\\\"\"}");
 	assert_written(&b, envelope_add_resume(&b, SLICE("e"), 7, rooms, 2, 1),
 		       "{\"type\":\"resume\",\"epoch\":\"e\",\"position\":7,"
 		       "\"rooms\":[\"a\",\"b\\\\\"],\"id\":1}");

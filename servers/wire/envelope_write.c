@@ -194,6 +194,24 @@ enum err envelope_add_publish(struct buf *b, struct slice room,
 	return finish_command(&w, id);
 }
 
+enum err envelope_add_chunk(struct buf *b, uint64_t id, uint64_t chunk,
+			    uint64_t total, struct slice text)
+{
+	struct writer w = writer_begin(b);
+
+	make_room(&w, text.n);
+	add_raw(&w, SLICE("{\"type\":\"chunk\",\"id\":"));
+	add_number(&w, id);
+	add_raw(&w, SLICE(",\"chunk\":"));
+	add_number(&w, chunk);
+	add_raw(&w, SLICE(",\"total\":"));
+	add_number(&w, total);
+	add_raw(&w, SLICE(",\"data\":"));
+	add_text(&w, text);
+	add_raw(&w, SLICE("}"));
+	return writer_end(&w);
+}
+
 enum err envelope_add_resume(struct buf *b, struct slice epoch,
 			     uint64_t position, const struct slice *rooms,
 			     size_t count, uint64_t id)
