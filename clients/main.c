@@ -94,8 +94,8 @@ static const struct opt table[] = {
 		"and wait so long for them",
 		0, 86400000, struct arguments, ack_timeout),
 	OPT_INT("chunk", "BYTES",
-		"publish over ws: send what is larger in pieces of as much",
-		4, INT64_MAX, struct arguments, chunk),
+		"publish over ws: send what is larger in pieces of as much", 4,
+		INT64_MAX, struct arguments, chunk),
 	OPT_FLAG("help", "print this text and exit", struct arguments, help),
 	OPT_END,
 };

@@ -69,7 +69,7 @@ struct load_target {
 	bool raw;
 	uint64_t chunk; /* "ws": the publisher sends what is larger in chunk
 			   objects of as many bytes; 0: whole */
-	bool deflate; /* "ws": subscribers offer permessage-deflate */
+	bool deflate;	/* "ws": subscribers offer permessage-deflate */
 	/*
 	 * Connections that are lost are made again, and what was missed is
 	 * asked for, unless `forget`. The result then tells how often and how

@@ -8,7 +8,8 @@
 
 #define PAIR(target, baseline, ns, ratio, verdict)                             \
 	"{\"scenario\":\"s\",\"variant\":\"v\",\"method\":\"pairs\","          \
-	"\"kind\":\"closed\",\"target\":\"" target "\",\"baseline\":\"" baseline \
+	"\"kind\":\"closed\",\"target\":\"" target                             \
+	"\",\"baseline\":\"" baseline                                          \
 	"\",\"sides\":{\"target\":{\"server_cpu_ns\":" #ns "}},"               \
 	"\"ratios\":{\"server_cpu\":{\"value\":" #ratio ",\"low\":" #ratio     \
 	",\"high\":" #ratio "}},\"verdict\":\"" verdict "\"}"
@@ -47,20 +48,24 @@ static void says(const char *measurements, const char *expected)
 
 Test(sentence, few_targets_are_told_with_their_intervals)
 {
-	says(PAIR("b", "b", 5000, 1.1, "inconclusive") "," PAIR(
-		     "x", "b", 6000, 1.2, "worse"),
+	says(PAIR("b", "b", 5000, 1.1, "inconclusive") "," PAIR("x", "b", 6000,
+								1.2, "worse"),
 	     "s, v: server CPU per delivery: b 5.00 µs (against itself 1.10 "
 	     "[1.10, 1.10]); x 6.00 µs (1.20 × b [1.20, 1.20], worse).");
 }
 
 Test(sentence, many_are_ranked_by_verdict)
 {
-	says(PAIR("b", "b", 5000, 1.1, "inconclusive") "," PAIR(
-		     "slow", "b", 9000, 1.9, "worse") "," PAIR("x", "b", 4000,
-							       0.8, "better")
-	     "," PAIR("y", "b", 3000, 0.6, "better") "," PAIR(
-		     "slower", "b", 15000, 3,
-		     "worse") "," PAIR("who", "b", null, null, "inconclusive"),
+	says(PAIR("b", "b", 5000, 1.1, "inconclusive") "," PAIR("slow", "b", 9000, 1.9, "worse") "," PAIR(
+		     "x", "b", 4000, 0.8,
+		     "better") "," PAIR("y", "b", 3000, 0.6,
+					"better") "," PAIR("slower", "b", 15000,
+							   3,
+							   "worse") "," PAIR("who",
+									     "b",
+									     null,
+									     null,
+									     "inconclusive"),
 	     "s, v: server CPU per delivery as multiples of b's (5.00 µs); "
 	     "better: y 0.60, x 0.80; worse: slow 1.90, slower 3.00; who was "
 	     "not measured.");
@@ -69,11 +74,15 @@ Test(sentence, many_are_ranked_by_verdict)
 /* As with company: everyone is compared with itself alone. */
 Test(sentence, many_against_themselves_cannot_be_ranked)
 {
-	says(PAIR("a", "a", 5000, 1, "worse") "," PAIR("b", "b", 5000, 1,
-						       "worse")
-	     "," PAIR("c", "c", 5000, 1, "worse") "," PAIR(
-		     "d", "d", 5000, 1, "worse") "," PAIR("e", "e", 5000, 1,
-							  "worse"),
+	says(PAIR("a", "a", 5000, 1, "worse") "," PAIR(
+		     "b", "b", 5000, 1,
+		     "worse") "," PAIR("c", "c", 5000, 1,
+				       "worse") "," PAIR("d", "d", 5000, 1,
+							 "worse") "," PAIR("e",
+									   "e",
+									   5000,
+									   1,
+									   "worse"),
 	     "s, v: server CPU per delivery: a 5.00 µs (against itself 1.00 "
 	     "[1.00, 1.00]); b 5.00 µs (against itself 1.00 [1.00, 1.00]); c "
 	     "5.00 µs (against itself 1.00 [1.00, 1.00]); d 5.00 µs (against "
@@ -85,10 +94,12 @@ Test(sentence, of_many_what_matters_was_observed)
 {
 	says(SEEN("a", SHARE(1) "," MEAN(2000000), "") "," SEEN(
 		     "b", SHARE(0.5) "," MEAN(3000000),
-		     "") "," SEEN("c", SHARE(0), ",\"outcome\":\"no\"")
-	     "," SEEN("d", SHARE(0), "") "," SEEN(
-		     "e", SHARE(1) "," MEAN(1000000),
-		     ",\"client_bound\":true"),
+		     "") "," SEEN("c", SHARE(0),
+				  ",\"outcome\":\"no\"") "," SEEN("d", SHARE(0),
+								  "") "," SEEN("e",
+									       SHARE(1) "," MEAN(
+										       1000000),
+									       ",\"client_bound\":true"),
 	     "s, v: mean: a 2.00 ms; b 3.00 ms (delivered 50.0 %); c (no); d "
 	     "(delivered 0 %); e 1.00 ms (not ranked: client-bound).");
 }

@@ -20,7 +20,7 @@ struct rig_bulk {
 	struct rig *rig; /* borrowed */
 	struct worker *worker;
 	struct load_plan plan;
-	uint64_t chunk; /* bytes; see load.h */
+	uint64_t chunk;		   /* bytes; see load.h */
 	struct load_result result; /* once it was waited for */
 	bool under_way;
 };
