@@ -100,20 +100,13 @@ int cmd_list(int argc, char **argv)
 {
 	struct options o = {0};
 	const struct options defaults = {0};
-	struct opt_list operands = {0};
 	struct catalogue c;
 	struct home home;
 	char message[1024];
-	enum err e = opt_parse(table, &o, argc, argv, &operands, message,
-			       sizeof(message));
+	enum err e = opt_parse_alone(table, &o, argc, argv, message,
+				     sizeof(message));
 	int scenarios, targets;
 
-	if (!e && operands.count > 0) {
-		(void)snprintf(message, sizeof(message),
-			       "unexpected operand '%s'", operands.items[0]);
-		e = ERR_USAGE;
-	}
-	opt_list_release(&operands);
 	if (e)
 		return cmd_usage("list", "%s", message);
 	if (o.help) {

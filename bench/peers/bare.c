@@ -89,17 +89,10 @@ int main(int argc, char **argv)
 {
 	struct options o = {.host = "127.0.0.1", .port = 8090, .stall_ms = 100};
 	const struct options defaults = o;
-	struct opt_list operands = {0};
 	char message[256];
-	enum err e = opt_parse(table, &o, argc, argv, &operands, message,
-			       sizeof(message));
+	enum err e = opt_parse_alone(table, &o, argc, argv, message,
+				     sizeof(message));
 
-	if (!e && operands.count > 0) {
-		(void)snprintf(message, sizeof(message),
-			       "unexpected operand '%s'", operands.items[0]);
-		e = ERR_USAGE;
-	}
-	opt_list_release(&operands);
 	if (e) {
 		(void)fprintf(stderr, "pushmark-bare: %s\n", message);
 		return 2;

@@ -138,10 +138,15 @@ static double ratio_of(const cJSON *m)
 	return view_figure(m, "ratios.server_cpu").value;
 }
 
+struct rank {
+	const char *target;
+	double ratio;
+};
+
 static int by_ratio(const void *a, const void *b)
 {
-	double x = ratio_of(*(const cJSON *const *)a);
-	double y = ratio_of(*(const cJSON *const *)b);
+	double x = ((const struct rank *)a)->ratio;
+	double y = ((const struct rank *)b)->ratio;
 
 	return (x > y) - (x < y);
 }
@@ -150,7 +155,7 @@ static int by_ratio(const void *a, const void *b)
 static size_t ranked(const struct section *s, const char *verdict,
 		     const char *before, FILE *out)
 {
-	const cJSON *rows[SECTION_ROWS];
+	struct rank ranks[SECTION_ROWS] = {0};
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->count; i++) {
@@ -158,17 +163,17 @@ static size_t ranked(const struct section *s, const char *verdict,
 
 		if (!is_own_baseline(m) && !isnan(ratio_of(m)) &&
 		    strcmp(view_text(m, "verdict"), verdict) == 0)
-			rows[n++] = m;
+			ranks[n++] = (struct rank){view_text(m, "target"),
+						   ratio_of(m)};
 	}
-	qsort(rows, n, sizeof(*rows), by_ratio);
+	qsort(ranks, n, sizeof(*ranks), by_ratio);
 	for (size_t i = 0; i < n; i++) {
 		struct format f = {0};
 
 		if (i == 0)
 			(void)fprintf(out, "%s%s: ", before, verdict);
-		(void)fprintf(out, "%s%s %s", i ? ", " : "",
-			      view_text(rows[i], "target"),
-			      format_ratio(&f, ratio_of(rows[i])));
+		(void)fprintf(out, "%s%s %s", i ? ", " : "", ranks[i].target,
+			      format_ratio(&f, ranks[i].ratio));
 	}
 	return n;
 }

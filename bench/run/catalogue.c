@@ -135,6 +135,18 @@ static void check_name(struct doc *d, const char *name)
 			 "the file's name is another one");
 }
 
+/* What was read, `e` said how, is what was asked for. */
+static enum err conclude(struct doc *d, enum err e, const char *name,
+			 char *message, size_t size)
+{
+	if (!e)
+		check_name(d, name);
+	if (!doc_failed(d))
+		return e;
+	(void)snprintf(message, size, "%s", d->error);
+	return ERR_USAGE;
+}
+
 enum err catalogue_scenario(const struct catalogue *c, const char *name,
 			    struct scenario *out, char *message, size_t size)
 {
@@ -144,12 +156,7 @@ enum err catalogue_scenario(const struct catalogue *c, const char *name,
 	*out = (struct scenario){0};
 	if (!e) {
 		e = scenario_read(out, &d);
-		if (!e)
-			check_name(&d, out->name);
-		if (doc_failed(&d)) {
-			e = ERR_USAGE;
-			(void)snprintf(message, size, "%s", d.error);
-		}
+		e = conclude(&d, e, out->name, message, size);
 	}
 	doc_release(&d);
 	return e;
@@ -164,12 +171,7 @@ enum err catalogue_target(const struct catalogue *c, const char *name,
 	*out = (struct target){0};
 	if (!e) {
 		e = target_read(out, &d);
-		if (!e)
-			check_name(&d, out->name);
-		if (doc_failed(&d)) {
-			e = ERR_USAGE;
-			(void)snprintf(message, size, "%s", d.error);
-		}
+		e = conclude(&d, e, out->name, message, size);
 	}
 	doc_release(&d);
 	return e;

@@ -209,6 +209,22 @@ void opt_list_release(struct opt_list *l)
 	*l = (struct opt_list){0};
 }
 
+enum err opt_parse_alone(const struct opt *table, void *target, int argc,
+			 char *const *argv, char *message, size_t message_size)
+{
+	struct opt_list operands;
+	enum err e = opt_parse(table, target, argc, argv, &operands, message,
+			       message_size);
+
+	if (!e && operands.count > 0) {
+		(void)snprintf(message, message_size, "unexpected operand '%s'",
+			       operands.items[0]);
+		e = ERR_USAGE;
+	}
+	opt_list_release(&operands);
+	return e;
+}
+
 /* Help */
 
 /* Adds "  --name VALUE". */

@@ -86,6 +86,10 @@ MUST_USE enum err opt_parse(const struct opt *table, void *target, int argc,
 			    char *const *argv, struct opt_list *operands,
 			    char *message, size_t message_size);
 void opt_list_release(struct opt_list *l);
+/* The same for a program that takes no operands: one is ERR_USAGE, too. */
+MUST_USE enum err opt_parse_alone(const struct opt *table, void *target,
+				  int argc, char *const *argv, char *message,
+				  size_t message_size);
 /* Writes one aligned line per option, wrapped at 80 columns, with defaults. */
 void opt_help(const struct opt *table, const void *defaults, FILE *out);
 /*

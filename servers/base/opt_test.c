@@ -72,6 +72,23 @@ Test(opt, defaults_stay_without_arguments)
 	release(&p);
 }
 
+Test(opt, operands_are_refused_where_there_are_none)
+{
+	char *const bad[] = {(char[]){"me"}, (char[]){"--port"}, (char[]){"1"},
+			     (char[]){"one"}};
+	struct options o = {.port = 8080};
+	char message[200] = "";
+
+	cr_assert_eq(
+		opt_parse_alone(table, &o, 3, bad, message, sizeof(message)),
+		ERR_OK);
+	cr_assert_eq(o.port, 1);
+	cr_assert_eq(
+		opt_parse_alone(table, &o, 4, bad, message, sizeof(message)),
+		ERR_USAGE);
+	cr_assert_str_eq(message, "unexpected operand 'one'");
+}
+
 Test(opt, takes_both_spellings_and_operands)
 {
 	struct parsed p;
