@@ -24,7 +24,7 @@ struct results_context {
 	time_t started, ended; /* UTC */
 	double seconds;	       /* it took */
 	bool going_on;	       /* there is more to come */
-	/* Borrowed: asked for beforehand; NULL: asked for now. */
+	/* Borrowed: found out beforehand; NULL: it is when writing. */
 	const struct cJSON *provenance;
 	/* Borrowed: of --again: the file, and the run in it. */
 	const char *again;

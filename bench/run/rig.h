@@ -137,8 +137,6 @@ void rig_slice_release(struct rig_slice *s);
 /* Queries */
 /* Whether that link's arguments ask for one of packets. */
 bool rig_link_is_packets(char *const *args);
-/* Their round trip in nanoseconds; 0: none that can be read. */
-uint64_t rig_link_rtt(char *const *args);
 /* Deliveries, or answers of an rtt slice: what costs are divided by. */
 double rig_slice_units(const struct rig_slice *s);
 

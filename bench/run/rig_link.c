@@ -18,7 +18,8 @@ bool rig_link_is_packets(char *const *args)
 	return false;
 }
 
-uint64_t rig_link_rtt(char *const *args)
+/* The arguments' round trip in nanoseconds; 0: none that can be read. */
+static uint64_t round_trip(char *const *args)
 {
 	static const char name[] = "--rtt";
 	uint64_t ns = 0;
@@ -85,7 +86,7 @@ enum err rig_start_relay(struct rig *r, int server, int port, char *const *args,
 	r->behind = server;
 	/* It lets a round trip pass for the handshake, then half of one for the
 	 * request; jitter at most doubles them. */
-	r->way_ns = 3 * rig_link_rtt(args);
+	r->way_ns = 3 * round_trip(args);
 	return start_link(r, argv, log_path);
 }
 

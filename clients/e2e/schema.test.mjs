@@ -52,9 +52,11 @@ for (const [method, scenarios] of Object.entries(methods))
     assert.equal(run.hiccups.why, run.provenance.server_core < 0 ? "there is one core only" : undefined);
     if (!run.hiccups.why && own.some((m) => m.sides?.target))
       // Storms of few connections end between two wake-ups of either meter.
-      for (const { hiccups } of own.filter((m) => method !== "connect" || m.hiccups))
+      for (const { hiccups } of own.filter((m) => method !== "connect" || m.hiccups)) {
+        assert.ok(hiccups.server?.count > 0 || hiccups.load?.count > 0);
         for (const meter of [hiccups.server, hiccups.load])
           assert.ok(meter?.count > 0 ? meter.max >= 0 : method === "connect");
+      }
     for (const m of own)
       for (const file of Object.values(m.distributions ?? {}))
         assert.match(readFileSync(join(out, file), "utf8"), /^ +Value +Percentile/);
