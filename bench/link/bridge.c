@@ -119,7 +119,7 @@ static void finish_if_both_left(struct bridge *b)
 static void end_stream(struct bridge_end *e, enum lane_end how)
 {
 	struct bridge *b = e->bridge;
-	struct slice rest = strain_rest(&b->strain, e->way);
+	struct slice rest = strain_end(&b->strain, e->way);
 
 	e->over = true;
 	if (e == &b->client)

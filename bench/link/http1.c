@@ -312,3 +312,11 @@ enum err http1_feed_one(struct http1 *h, struct slice *in, struct buf *out)
 	}
 	return e;
 }
+
+enum err http1_end(struct http1 *h, struct buf *out)
+{
+	enum err e = buf_add_slice(out, buf_slice(&h->line));
+
+	buf_clear(&h->line);
+	return e;
+}

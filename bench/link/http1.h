@@ -67,6 +67,8 @@ MUST_USE enum err http1_feed(struct http1 *h, struct slice in, struct buf *out,
  */
 MUST_USE enum err http1_feed_one(struct http1 *h, struct slice *in,
 				 struct buf *out);
+/* The stream is over: what there is of a line goes on as it is. */
+MUST_USE enum err http1_end(struct http1 *h, struct buf *out);
 
 /* Queries */
 /* Whether what it is fed next begins a message. */

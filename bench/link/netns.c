@@ -2,6 +2,7 @@
 #include "bench/link/netns.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -243,6 +245,40 @@ static enum err start_side(struct side *s, struct side *other, struct netns *n,
 	return loop_add(n->loop, &s->io, s->tun.fd, EPOLLIN, side_event);
 }
 
+/* Who is in it */
+
+/* Whether the process that /proc calls `name` is in the namespace. */
+static bool is_inside(const char *name, const struct stat *space)
+{
+	char path[PATH_MAX];
+	struct stat its;
+
+	(void)snprintf(path, sizeof(path), "/proc/%s/ns/net", name);
+	return stat(path, &its) == 0 && its.st_dev == space->st_dev &&
+	       its.st_ino == space->st_ino;
+}
+
+/* To all that is there besides the command: what it has started. */
+static void signal_others(const struct netns *n, int number)
+{
+	const struct dirent *entry;
+	struct stat space;
+	DIR *all;
+
+	if (n->fd < 0 || fstat(n->fd, &space) != 0)
+		return;
+	all = opendir("/proc");
+	while (all && (entry = readdir(all))) {
+		long pid = strtol(entry->d_name, NULL, 10);
+
+		if (pid > 0 && pid != n->pid &&
+		    is_inside(entry->d_name, &space))
+			(void)kill((pid_t)pid, number);
+	}
+	if (all)
+		(void)closedir(all);
+}
+
 /* Life cycle */
 
 static void child_ended(struct loop_fd *f, uint32_t events)
@@ -320,6 +356,7 @@ void netns_free(struct netns *n)
 {
 	if (!n)
 		return;
+	signal_others(n, SIGKILL);
 	if (n->pid > 0) {
 		(void)kill(n->pid, SIGKILL);
 		(void)waitpid(n->pid, NULL, 0);
@@ -417,6 +454,7 @@ void netns_stop(struct netns *n)
 	if (n->pid <= 0)
 		return;
 	(void)kill(n->pid, SIGTERM);
+	signal_others(n, SIGTERM);
 	if (!alarm_is_set(&n->kill))
 		alarm_set(&n->kill, clock_ns(loop_clock(n->loop)) + STOP_NS);
 }

@@ -84,13 +84,15 @@ void packets_push(struct packets *p, uint64_t now_ns, struct slice packet)
 	/* Both are always drawn, so that one does not shift the other. */
 	bool lose = rng_unit(&p->rng) < p->loss;
 	bool behind = rng_unit(&p->rng) < p->reorder;
+	uint64_t backlog = shaper_backlog(&p->shaper, now_ns);
 	struct packet *k;
 
 	if (p->holed) {
 		p->stats.swallowed++;
 		return;
 	}
-	if (shaper_backlog(&p->shaper, now_ns) + packet.n > p->queue ||
+	/* An empty queue takes any packet: it goes out at once. */
+	if ((backlog > 0 && backlog + packet.n > p->queue) ||
 	    p->held + sizeof(*k) + packet.n > PACKETS_HELD_MAX) {
 		p->stats.dropped++;
 		return;

@@ -66,6 +66,23 @@ Test(packets, delay_is_half_a_round_trip)
 	tear_down();
 }
 
+Test(packets, an_empty_queue_takes_a_packet_of_any_size)
+{
+	set_up(&(struct plan){.queue = 1000});
+	push(1, 1500);
+	push(2, 1500);
+	run_to(MS);
+	cr_assert_eq(count, 2, "without a rate nothing waits");
+	tear_down();
+	set_up(&(struct plan){.queue = 1000, .rate_bits = 12000});
+	push(1, 1500);
+	push(2, 100);
+	cr_assert_eq(packets.stats.dropped, 1);
+	run_to(1000 * MS);
+	cr_assert_eq(count, 1);
+	tear_down();
+}
+
 Test(packets, loss_has_its_share_and_keeps_order)
 {
 	set_up(&(struct plan){.rtt_ns = 10 * MS,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,13 +18,15 @@
 
 #define ACCEPT_MAX 64 /* a tick */
 #define BACKLOG 4096
-#define PAUSE_NS 100000000 /* without descriptors */
+#define PAUSE_NS 100000000   /* without descriptors */
+#define SPARE_DESCRIPTORS 16 /* that are no connection's */
 
 struct relay {
 	struct bridge_shared shared;
 	struct loop_fd listener;
 	struct alarm cut_every, resume;
 	struct log_limit log;
+	size_t most; /* bridges that there are descriptors for */
 	int port;
 };
 
@@ -55,8 +58,14 @@ static void accept_event(struct loop_fd *f, uint32_t events)
 
 	(void)events;
 	for (int i = 0; i < ACCEPT_MAX; i++) {
-		int fd = accept4(f->fd, NULL, NULL,
-				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd;
+
+		/* The server's end is opened later and must find one, too. */
+		if (r->shared.count >= r->most) {
+			pause_accepting(r, EMFILE);
+			break;
+		}
+		fd = accept4(f->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
 			bridge_open(&r->shared, fd);
@@ -189,6 +198,18 @@ static enum err start_listening(struct relay *r, const struct endpoint *at,
 
 /* Life cycle */
 
+static size_t bridges_most(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+	    limit.rlim_cur == RLIM_INFINITY)
+		return SIZE_MAX;
+	return limit.rlim_cur > SPARE_DESCRIPTORS + 2
+		       ? (limit.rlim_cur - SPARE_DESCRIPTORS) / 2
+		       : 1;
+}
+
 static void start_alarms(struct relay *r)
 {
 	struct bridge_shared *s = &r->shared;
@@ -220,6 +241,7 @@ enum err relay_new(struct loop *loop, const struct plan *plan,
 	enum err e;
 
 	r->listener.fd = -1;
+	r->most = bridges_most();
 	s->plan = plan;
 	s->to = *to;
 	s->loop = loop;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "servers/base/check.h"
+
 /* A line that was incomplete, and the read that completes it. */
 #define SLACK ((size_t)64 * 1024)
 /* Reading goes on so far, so that the end of who waits is noticed. */
@@ -113,8 +115,12 @@ void strain_gone(struct strain *s, enum strain_way way, size_t n)
 		buf_consume(&s->kept[way], n);
 }
 
-struct slice strain_rest(const struct strain *s, enum strain_way way)
+struct slice strain_end(struct strain *s, enum strain_way way)
 {
+	struct http1 *h = way == STRAIN_ANSWERS ? &s->answers : &s->requests;
+
+	/* A line fits: SLACK is more than that and a read. */
+	CHECK(http1_end(h, &s->kept[way]) == ERR_OK);
 	return buf_slice(&s->kept[way]);
 }
 

@@ -45,8 +45,8 @@ MUST_USE enum err strain_feed(struct strain *s, enum strain_way way,
 			      struct slice in, struct slice *go);
 /* Drops the first n bytes: those that went on. */
 void strain_gone(struct strain *s, enum strain_way way, size_t n);
-/* What is kept when the stream ends: it goes on before the end. */
-struct slice strain_rest(const struct strain *s, enum strain_way way);
+/* The stream is over: returns what was kept, which goes on before the end. */
+struct slice strain_end(struct strain *s, enum strain_way way);
 /* The request that waits goes on with the next strain_feed(). */
 void strain_admit(struct strain *s);
 void strain_forget(struct strain *s); /* drops the requests that wait */

@@ -55,13 +55,15 @@ static void put_file(cJSON *object, const char *key, const char *path)
 	put_found(object, key, text);
 }
 
-/* Standard output of a program; "" when it fails. */
+/* Standard output of a program, its start if there is more; "" when it fails.
+ */
 static bool capture(char *const *argv, char *into, size_t size)
 {
 	posix_spawn_file_actions_t actions;
+	char rest[TEXT];
 	int fds[2], status = -1;
 	size_t n = 0;
-	ssize_t got;
+	ssize_t got = 1;
 	pid_t pid;
 	int failed;
 
@@ -75,9 +77,13 @@ static bool capture(char *const *argv, char *into, size_t size)
 	failed = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	(void)close(fds[1]);
-	while (!failed && n < size - 1 &&
-	       (got = read(fds[0], into + n, size - 1 - n)) > 0)
-		n += (size_t)got;
+	while (!failed && n < size - 1 && got > 0) {
+		got = read(fds[0], into + n, size - 1 - n);
+		n += got > 0 ? (size_t)got : 0;
+	}
+	/* A program whose pipe breaks would look like one that failed. */
+	while (!failed && got > 0)
+		got = read(fds[0], rest, sizeof(rest));
 	into[n] = '\0';
 	(void)close(fds[0]);
 	if (!failed)

@@ -181,6 +181,29 @@ describe("pushmark link", () => {
     assert.equal(stats.bytes_to_client, 400000);
   });
 
+  test("without descriptors for more, connections wait for their turn", async () => {
+    const far = await Far.start();
+    const relay = start("sh", ["-c", 'ulimit -n 60; exec "$0" "$@"', program("pushmark"),
+      "link", "--listen", ":0", "--to", `:${far.port}`, "--json", "--rtt", "20ms"]);
+    try {
+      const [, port] = await until("the relay's first line", () =>
+        /^listening on http:\/\/127\.0\.0\.1:(\d+)\n/.exec(relay.stdout));
+      await Promise.all(Array.from({ length: 100 }, async () => {
+        const socket = watch(net.connect({ port: Number(port) }));
+        await echo(socket, randomBytes(100));
+        socket.destroy();
+      }));
+    } finally {
+      relay.child.kill("SIGTERM");
+      far.close();
+    }
+    const end = await within("the relay's end", relay.closed);
+    assert.equal(end.code, 0);
+    assert.match(end.stderr, /cannot accept: Too many open files/);
+    const { connections, refused } = JSON.parse(end.stdout.split("\n")[1]);
+    assert.deepEqual([connections, refused], [100, 0]);
+  });
+
   test("an end of the stream travels behind its bytes, each way", async () => {
     await withFar(["--rtt", "20ms"], async (relay) => {
       const socket = await relay.connect();
@@ -583,6 +606,15 @@ function ours() {
   return Object.keys(networkInterfaces()).filter((name) => name.startsWith("pmlink"));
 }
 
+function isRunning(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 describe("pushmark link --netns", () => {
   const skip = noLink();
 
@@ -624,6 +656,18 @@ describe("pushmark link --netns", () => {
     assert.equal(end.code, 7, end.stderr);
   });
 
+  test("what the command has started ends with it", { skip }, async (t) => {
+    if (!await link(t, [], ["true"]))
+      return;
+    const running = start(program("pushmark"),
+      ["link", "--netns", "--", "sh", "-c", "sleep 600 & echo pid $!; sleep 601; true"]);
+    const [, pid] = await until("the command", () => /^pid (\d+)$/m.exec(running.stdout));
+    running.child.kill("SIGTERM");
+    const end = await within("the end", running.closed);
+    assert.equal(end.code, 143);
+    await until("the other's end", () => !isRunning(Number(pid)));
+  });
+
   test("SIGTERM reaches the command; SIGKILL takes it and the devices along", { skip }, async (t) => {
     if (!await link(t, [], ["true"]))
       return;
@@ -636,14 +680,7 @@ describe("pushmark link --netns", () => {
       const end = await within("the end", link.closed);
       assert.deepEqual([end.code, end.signal],
         signal === "SIGTERM" ? [143, null] : [null, "SIGKILL"]);
-      await until("the command's end", () => {
-        try {
-          process.kill(Number(pid), 0);
-          return false;
-        } catch {
-          return true;
-        }
-      });
+      await until("the command's end", () => !isRunning(Number(pid)));
     }
   });
 });
