@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/run/put.h"
+#include "servers/base/check.h"
+
 void observe_percentile(struct measurement *m, const char *name,
 			const struct hist *h, double percentile)
 {
@@ -41,14 +44,29 @@ void observe_open(struct measurement *m, const struct rig_slice *s)
 	count_open(m, s->result.open);
 }
 
+/* The receipts of a message are alike: its median one stands for them. */
+static void observe_supported(struct measurement *m, const struct rig_slice *s)
+{
+	static const struct {
+		const char *name;
+		double percentile;
+	} list[] = {{"p50", 50}, {"p90", 90}, {"p99", 99}};
+	const struct hist *h = &s->result.from_intended[RECEIPTS_MEDIAN];
+
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
+		if (hist_supports(h, list[i].percentile, PUT_BEYOND))
+			observe_percentile(m, list[i].name, h,
+					   list[i].percentile);
+	}
+}
+
 void observe_latency(struct measurement *m, const struct rig_slice *s)
 {
 	const struct hist *all = &s->result.from_intended[RECEIPTS_ALL];
 
 	observe(&m->observations, "mean", UNIT_NS,
 		all->total > 0 ? hist_mean(all) : (double)NAN);
-	observe_percentile(m, "p50", all, 50);
-	observe_percentile(m, "p99", all, 99);
+	observe_supported(m, s);
 	observe_percentile(m, "max", all, 100);
 }
 

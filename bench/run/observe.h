@@ -17,7 +17,11 @@
 void observe_deliveries(struct measurement *m, const struct rig_slice *s);
 /* "open": subscribers at the slice's end, where not all need to be. */
 void observe_open(struct measurement *m, const struct rig_slice *s);
-/* "mean", "p50", "p99" of all receipts, "max": from the intended time. */
+/*
+ * From the intended time: "mean" and "max" of all receipts, and over messages
+ * "p50", "p90", "p99" of the median receiver, each with PUT_BEYOND messages
+ * beyond it or not at all.
+ */
 void observe_latency(struct measurement *m, const struct rig_slice *s);
 /* "lost" connections each, "back p50", "told gaps", when there were any. */
 void observe_absences(struct measurement *m, const struct rig_slice *s);
