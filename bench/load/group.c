@@ -254,17 +254,20 @@ struct dialect {
 	const struct client_ops *ops;
 	const struct client_ops *publisher; /* NULL: the same */
 	bool upgrade, plain;
+	unsigned poll_ms; /* asks so often, if the target does not say */
 };
 
 static const struct dialect dialects[] = {
-	{"bare", &client_bare, NULL, false, false},
-	{"ws", &client_ws, NULL, false, false},
-	{"sse", &client_sse, NULL, false, false},
-	{"longpoll", &client_longpoll, NULL, false, false},
-	{"longpoll+upgrade", &client_longpoll, NULL, true, false},
-	{DIALECT_WS_PLAIN, &client_ws, &client_post, false, true},
-	{DIALECT_SSE_PLAIN, &client_sse, &client_post, false, true},
-	{DIALECT_LONGPOLL_PLAIN, &client_poll, &client_post, false, true},
+	{"bare", &client_bare, NULL, false, false, 0},
+	{"ws", &client_ws, NULL, false, false, 0},
+	{"sse", &client_sse, NULL, false, false, 0},
+	{"longpoll", &client_longpoll, NULL, false, false, 0},
+	{"longpoll+upgrade", &client_longpoll, NULL, true, false, 0},
+	{DIALECT_WS_PLAIN, &client_ws, &client_post, false, true, 0},
+	{DIALECT_SSE_PLAIN, &client_sse, &client_post, false, true, 0},
+	{DIALECT_LONGPOLL_PLAIN, &client_poll, &client_post, false, true, 0},
+	{DIALECT_POLL_PLAIN, &client_poll, &client_post, false, true,
+	 PLAIN_POLL_MS},
 };
 
 static const struct dialect *find_dialect(const char *name)
@@ -344,6 +347,9 @@ static enum err prepare(struct group *g)
 		.reconnect = t->reconnect,
 		.forget = t->forget,
 		.way_ms = (unsigned)(t->way_ns / 1000000),
+		.poll_ms = d->poll_ms > 0 && t->poll_ns > 0
+				   ? (unsigned)(t->poll_ns / 1000000)
+				   : d->poll_ms,
 	};
 	/* Polling that was not upgraded would be measured under its name. */
 	if (d->upgrade) {

@@ -132,6 +132,7 @@ static const struct field target_fields[] = {
 	FIELD_BOOL("forget", struct load_target, forget),
 	FIELD_BOOL("fallback", struct load_target, fallback),
 	FIELD_U64("way_ns", struct load_target, way_ns),
+	FIELD_U64("poll_ns", struct load_target, poll_ns),
 	FIELD_TEXT("publisher_host", struct load_target, publisher_host),
 	FIELD_INT("publisher_port", struct load_target, publisher_port),
 	FIELD_END,

@@ -80,6 +80,7 @@ struct load_target {
 	/* How long a request can be under way behind a relay, which the kernel
 	 * knows nothing of: see plain.h. */
 	uint64_t way_ns;
+	uint64_t poll_ns; /* "poll-plain": between polls; 0: PLAIN_POLL_MS */
 	/* Where the publisher connects to, past what is in between; "": as
 	 * the others. */
 	char publisher_host[64];

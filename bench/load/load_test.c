@@ -32,6 +32,7 @@ Test(load, target_there_and_back)
 		.partial = true,
 		.raw = true,
 		.way_ns = 300000000,
+		.poll_ns = 5000000000,
 		.chunk = 65536,
 	};
 	struct load_target back = {0};
@@ -51,6 +52,7 @@ Test(load, target_there_and_back)
 	cr_assert(back.partial);
 	cr_assert(back.raw);
 	cr_assert_eq(back.way_ns, t.way_ns);
+	cr_assert_eq(back.poll_ns, t.poll_ns);
 	cr_assert_eq(back.chunk, t.chunk);
 	cJSON_ReplaceItemInObject(json, "subscribers", cJSON_CreateNumber(-1));
 	cr_assert_eq(load_target_from_json(&back, json), ERR_PROTO);

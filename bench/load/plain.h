@@ -11,9 +11,13 @@
  *			next request names it by If-None-Match (its ETag) and
  *			If-Modified-Since (its Last-Modified). Other answers
  *			below 400 have none: it is asked again
+ *	poll-plain	the same at intervals (`poll_ms`), whose server does
+ *			not wait: 404 is that nothing was published yet. What
+ *			the first answer has was there before, and is no
+ *			message; what is replaced between two polls is lost
  *
- * A server does not tell when a poll waits, so such a subscriber counts as open
- * a while after its first request has reached the server: that is when the
+ * At intervals, a subscriber is open with its first answer. A server does not
+ * tell when a long poll waits, so such a subscriber counts as open a while after its first request has reached the server: that is when the
  * kernel has all of it acknowledged, and where a relay stands between, which
  * acknowledges what it has not passed on, `way_ms` later.
  *
@@ -28,8 +32,10 @@
 #define DIALECT_WS_PLAIN "ws-plain"
 #define DIALECT_SSE_PLAIN "sse-plain"
 #define DIALECT_LONGPOLL_PLAIN "longpoll-plain"
+#define DIALECT_POLL_PLAIN "poll-plain"
 
 #define PLAIN_SETTLE_MS 100 /* there, a poll waits after so long */
+#define PLAIN_POLL_MS 1000  /* between polls, if nothing else is said */
 
 /* Publishes only. Its options' path and rooms mean nothing. */
 extern const struct client_ops client_post;

@@ -221,6 +221,52 @@ Test(plain, a_poll_on_a_long_way_opens_later)
 	poll_gets(s, 1, SIZE_MAX);
 }
 
+/* Asks once; the answer that opens it is not of its time. */
+static void interval_opens(struct seen *s, const char *first)
+{
+	options.poll_ms = 40;
+	start(s, &client_poll);
+	s->fd = accept(listener, NULL, NULL);
+	read_request(s, 0);
+	cr_assert_eq(s->opened, 0);
+	say(s, first, SIZE_MAX);
+	for (unsigned i = 0; i < TICKS && !s->opened; i++)
+		tick();
+	cr_assert_eq(s->opened, 1);
+	cr_assert_eq(s->messages, 0);
+	read_request(s, 0);
+}
+
+Test(plain, a_poll_at_intervals_does_not_wait)
+{
+	struct seen *s = &seen[0];
+	uint64_t begin = loop_now_ms(loop);
+
+	interval_opens(s, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n"
+			  "\r\nnone");
+	poll_gets(s, 1, SIZE_MAX);
+	say(s, "HTTP/1.1 304 Not Modified\r\n\r\n", 1);
+	read_request(s, 0);
+	cr_assert_not_null(strstr(s->request, "If-None-Match: 1"));
+	poll_gets(s, 2, 1);
+	cr_assert_geq(loop_now_ms(loop) - begin, 3 * 40);
+	cr_assert_eq(s->messages, 2);
+	cr_assert_eq(s->closed, 0);
+}
+
+Test(plain, what_was_there_before_a_poll_at_intervals_is_no_message)
+{
+	char text[256];
+
+	(void)snprintf(text, sizeof(text), ANSWER, 7, 7);
+	interval_opens(&seen[0], text);
+	cr_assert_not_null(strstr(seen[0].request, "If-None-Match: 7"));
+	poll_gets(&seen[0], 8, SIZE_MAX);
+	/* The second one has it from the first one's memo, or not at all. */
+	interval_opens(&seen[1], text);
+	poll_gets(&seen[1], 8, SIZE_MAX);
+}
+
 Test(plain, an_answer_without_a_message_is_asked_again)
 {
 	struct seen *s = &seen[0];

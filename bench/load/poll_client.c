@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The subscriber of plain.h that asks again and again. */
+/* The subscribers of plain.h that ask again and again. */
 #include "bench/load/plain.h"
 #include "clients/env.h"
 #include "clients/whole.h"
@@ -18,7 +18,8 @@ struct poll_client {
 	struct buf request;	   /* what the socket has not taken */
 	struct buf body;	   /* of the answer at hand */
 	struct buf etag, modified; /* of the newest message */
-	struct timer settle;
+	struct timer later; /* until it counts as open, or asks again */
+	uint64_t asked_ms;  /* when the newest request left */
 	unsigned status; /* of the answer at hand; 0: between answers */
 	bool ends;	 /* the server closes after it */
 	bool over;	 /* its end was met */
@@ -27,6 +28,12 @@ struct poll_client {
 static struct poll_client *of_client(struct client *c)
 {
 	return container_of(c, struct poll_client, base);
+}
+
+/* Whether it asks at intervals for what is there, instead of waiting for it. */
+static bool at_intervals(const struct poll_client *p)
+{
+	return p->base.options.poll_ms > 0;
 }
 
 /* Requests */
@@ -64,10 +71,28 @@ static void send_request(struct poll_client *p)
 	enum err e = build_request(p);
 
 	c->counts.http_out += p->request.len;
+	p->asked_ms = loop_now_ms(c->env->loop);
 	if (!e)
 		e = client_write(c, &p->conn, &p->request);
 	if (e)
 		client_fail(c, e, "the connection was lost");
+}
+
+/*
+ * One interval after the last request. The first wait is shorter, and another
+ * one for each connection: those that open together do not ask together.
+ */
+static void ask_later(struct poll_client *p, bool first)
+{
+	const struct client *c = &p->base;
+	uint64_t every = c->options.poll_ms, now = loop_now_ms(c->env->loop);
+	uint64_t due = p->asked_ms + every;
+
+	if (first)
+		due = now + every * ((unsigned)p->conn.io.fd * 40503U % 65536U) /
+				    65536U;
+	timer_arm(loop_wheel(c->env->loop), &p->later,
+		  due > now ? due - now : 0);
 }
 
 /* Answers */
@@ -117,10 +142,14 @@ static void on_end(void *arg)
 
 	if (c->closed)
 		return;
-	if (p->status == 200) {
+	if (at_intervals(p) && !c->open && (p->status == 200 ||
+					    p->status == 404)) {
+		client_opened(c); /* and what was there before it is no news */
+	} else if (p->status == 200) {
 		c->counts.messages++;
 		c->events->on_message(c, &m);
-	} else if (p->status >= 400) {
+	} else if (p->status >= 400 &&
+		   !(at_intervals(p) && p->status == 404)) {
 		client_fail_status(c, p->status);
 	}
 	buf_clear(&p->body);
@@ -164,6 +193,7 @@ static bool take_whole(struct poll_client *p, struct slice bytes)
 	struct memo *memo = &p->base.env->memo;
 
 	if (p->status != 0 || p->http.head.len > 0 || p->base.env->split ||
+	    !p->base.open ||
 	    memo_deliver(memo, &p->base, bytes, decode) == MEMO_REFUSED)
 		return false;
 	keep(&p->etag, memo->messages[0].offset);
@@ -199,6 +229,18 @@ static bool take(struct poll_client *p, struct slice bytes)
 
 /* The connection's events */
 
+static void go_on(struct poll_client *p, struct slice bytes)
+{
+	bool first = !p->base.open;
+
+	if (!take(p, bytes))
+		return;
+	if (at_intervals(p))
+		ask_later(p, first);
+	else
+		send_request(p);
+}
+
 static void receive(struct poll_client *p)
 {
 	struct client *c = &p->base;
@@ -212,8 +254,8 @@ static void receive(struct poll_client *p)
 			return;
 		if (e)
 			client_fail(c, e, "the server closed the connection");
-		else if (take(p, bytes))
-			send_request(p);
+		else
+			go_on(p, bytes);
 	}
 }
 
@@ -230,7 +272,7 @@ static void arm_settle(struct poll_client *p)
 {
 	const struct client *c = &p->base;
 
-	timer_arm(loop_wheel(c->env->loop), &p->settle,
+	timer_arm(loop_wheel(c->env->loop), &p->later,
 		  PLAIN_SETTLE_MS + c->options.way_ms);
 }
 
@@ -244,7 +286,7 @@ static void on_writable(struct conn *conn)
 	e = client_write(c, conn, &p->request);
 	if (e)
 		client_fail(c, e, "the connection was lost");
-	else if (!c->open && p->request.len == 0)
+	else if (!c->open && !at_intervals(p) && p->request.len == 0)
 		arm_settle(p);
 	client_exit(c);
 }
@@ -261,17 +303,17 @@ static void on_gone(struct conn *conn, enum err why)
 static const struct conn_ops conn_callbacks = {on_readable, on_writable,
 					       on_gone};
 
-static void on_settled(struct timer *t)
+static void on_later(struct timer *t)
 {
-	struct poll_client *p = container_of(t, struct poll_client, settle);
+	struct poll_client *p = container_of(t, struct poll_client, later);
 
-	/* Lost on its way, or not there yet: from the start. */
-	if (conn_unacked(&p->conn) > 0) {
-		arm_settle(p);
-		return;
-	}
 	client_enter(&p->base);
-	client_opened(&p->base);
+	if (at_intervals(p))
+		send_request(p);
+	else if (conn_unacked(&p->conn) > 0)
+		arm_settle(p); /* lost on its way, or not there yet */
+	else
+		client_opened(&p->base);
 	client_exit(&p->base);
 }
 
@@ -288,7 +330,7 @@ static enum err start(struct client *c)
 	buf_init(&p->body, CLIENT_MESSAGE_MAX);
 	buf_init(&p->etag, CURSOR_MAX);
 	buf_init(&p->modified, CURSOR_MAX);
-	timer_init(&p->settle, on_settled);
+	timer_init(&p->later, on_later);
 	e = build_request(p);
 	return e ? e
 		 : conn_connect(&p->conn, c->env->loop, c->options.host,
@@ -310,7 +352,7 @@ static void flush(struct client *c)
 
 static void close_conn(struct client *c)
 {
-	timer_cancel(&of_client(c)->settle);
+	timer_cancel(&of_client(c)->later);
 	conn_close(&of_client(c)->conn);
 }
 

@@ -174,6 +174,7 @@ static void print_published(const cJSON *run, FILE *out, enum table_output how)
 	table_column(&t, "published", TABLE_RIGHT);
 	table_column(&t, "here", TABLE_RIGHT);
 	table_column(&t, "ratio", TABLE_RIGHT);
+	table_column(&t, "outcome", TABLE_LEFT);
 	for (const cJSON *p = list->child; p; p = p->next) {
 		double ours = view_number(p, "measured");
 		double ratio = view_number(p, "ratio");
@@ -185,6 +186,7 @@ static void print_published(const cJSON *run, FILE *out, enum table_output how)
 		table_cell(&t,
 			   isnan(ours) ? "not had" : format_number(&f, ours));
 		table_cell(&t, isnan(ratio) ? "" : format_ratio(&f, ratio));
+		table_cell(&t, view_text(p, "outcome"));
 	}
 	table_print(&t, out, how);
 	table_release(&t);

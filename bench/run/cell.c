@@ -23,6 +23,9 @@ bool cell_possible(const struct scenario *s, const struct target *t)
 
 	if (s->targets ? !scenario_names(s, t->name) : t->guest)
 		return false;
+	/* What it does not ask for in time is lost: that has to be wanted. */
+	if (target_polls(t) && !s->params[PARAM_POLL_MS].declared)
+		return false;
 	return !method->possible || method->possible(t);
 }
 

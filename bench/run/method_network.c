@@ -58,6 +58,7 @@ static enum err run_slice(struct cell *c, struct measurement *m)
 		observe_deliveries(m, &slice);
 		observe_open(m, &slice);
 		observe_latency(m, &slice);
+		observe_cpu(m, &slice);
 		observe_absences(m, &slice);
 		observe_bytes(m, &slice);
 	}
@@ -72,6 +73,7 @@ static enum err network_run(struct cell *c, struct measurement *m,
 		.subscribers = (uint32_t)m->values[PARAM_SUBSCRIBERS],
 		.reconnect = m->values[PARAM_RECONNECT] > 0,
 		.forget = m->values[PARAM_RESUME] <= 0,
+		.poll_ns = (uint64_t)(m->values[PARAM_POLL_MS] * 1e6),
 		.fallback = true,
 		.timeout_ns = (uint64_t)(m->values[PARAM_CONNECT_MS] * 1e6),
 		.partial = m->values[PARAM_PARTIAL] > 0,

@@ -84,6 +84,15 @@ void observe_absences(struct measurement *m, const struct rig_slice *s)
 			(double)r->gaps);
 }
 
+void observe_cpu(struct measurement *m, const struct rig_slice *s)
+{
+	double seconds = (double)s->cost.at_ns / 1e9;
+	double each = seconds * m->values[PARAM_SUBSCRIBERS];
+
+	observe(&m->observations, "CPU/s", UNIT_NS,
+		each > 0 ? (double)s->cost.cpu_ns / each : (double)NAN);
+}
+
 void observe_bytes(struct measurement *m, const struct rig_slice *s)
 {
 	const struct load_result *r = &s->result;

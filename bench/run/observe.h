@@ -25,6 +25,8 @@ void observe_open(struct measurement *m, const struct rig_slice *s);
 void observe_latency(struct measurement *m, const struct rig_slice *s);
 /* "lost" connections each, "back p50", "told gaps", when there were any. */
 void observe_absences(struct measurement *m, const struct rig_slice *s);
+/* "CPU/s": of the server, for each subscriber. */
+void observe_cpu(struct measurement *m, const struct rig_slice *s);
 /* "bytes": on the subscribers' sockets, per delivery. */
 void observe_bytes(struct measurement *m, const struct rig_slice *s);
 /*

@@ -2,10 +2,13 @@
 #include "bench/run/published.h"
 
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <string.h>
 
 #include "bench/run/put.h"
 #include "servers/base/check.h"
+
+#define PUBLISHED_PATH 128
 
 static bool named(const cJSON *object, const char *key, const char *value)
 {
@@ -45,21 +48,59 @@ static const cJSON *follow(const cJSON *from, const char *path)
 
 static const cJSON *measurement_of(const cJSON *measurements,
 				   const struct scenario *s,
-				   const struct published *p)
+				   const struct published *p,
+				   const char *target)
 {
 	for (const cJSON *m = measurements->child; m; m = m->next) {
 		if (named(m, "scenario", s->name) &&
 		    named(m, "variant", p->variant) &&
-		    named(m, "target", p->target))
+		    named(m, "target", target))
 			return m;
 	}
 	return NULL;
 }
 
-static void add(cJSON *list, const struct scenario *s,
-		const struct published *p, const cJSON *measurement)
+/* The sum of `figure`'s paths, or NAN when one of them leads nowhere. */
+static double sum_of(const cJSON *measurement, const char *figure)
 {
-	const cJSON *figure = follow(measurement, p->figure);
+	double sum = *figure ? 0 : NAN;
+
+	while (*figure) {
+		char path[PUBLISHED_PATH];
+		size_t n = strcspn(figure, "+");
+		const cJSON *item;
+
+		if (n >= sizeof(path))
+			return NAN;
+		memcpy(path, figure, n);
+		path[n] = '\0';
+		item = follow(measurement, path);
+		if (!cJSON_IsNumber(item))
+			return NAN;
+		sum += item->valuedouble;
+		figure += n + (figure[n] == '+');
+	}
+	return sum;
+}
+
+/* In the published unit; with `per`, of another target's. */
+static double measured(const cJSON *measurements, const struct scenario *s,
+		       const struct published *p, const cJSON *measurement)
+{
+	double ours = sum_of(measurement, p->figure) * p->scale;
+
+	if (!p->per)
+		return ours;
+	ours /= sum_of(measurement_of(measurements, s, p, p->per), p->figure);
+	return isfinite(ours) ? ours : NAN;
+}
+
+static void add(cJSON *list, const cJSON *measurements,
+		const struct scenario *s, const struct published *p,
+		const cJSON *measurement)
+{
+	double ours = measured(measurements, s, p, measurement);
+	const cJSON *outcome = step(measurement, "outcome");
 	cJSON *json = cJSON_CreateObject();
 
 	CHECK(cJSON_AddItemToArray(list, json));
@@ -68,13 +109,13 @@ static void add(cJSON *list, const struct scenario *s,
 	put_text(json, "target", p->target);
 	put_text(json, "what", p->what);
 	put_number(json, "published", p->value);
-	if (cJSON_IsNumber(figure)) {
-		double ours = figure->valuedouble * p->scale;
-
+	if (!isnan(ours)) {
 		put_number(json, "measured", ours);
 		if (p->value != 0)
 			put_number(json, "ratio", ours / p->value);
 	}
+	if (cJSON_IsString(outcome) && outcome->valuestring[0])
+		put_text(json, "outcome", outcome->valuestring);
 	put_text(json, "source", p->source);
 	put_text(json, "why", p->why);
 }
@@ -90,10 +131,11 @@ struct cJSON *published_to_json(const struct scenario *scenarios, size_t count,
 
 		for (size_t k = 0; k < s->published_count; k++) {
 			const cJSON *m = measurement_of(measurements, s,
-							&s->published[k]);
+							&s->published[k],
+							s->published[k].target);
 
 			if (m)
-				add(list, s, &s->published[k], m);
+				add(list, measurements, s, &s->published[k], m);
 		}
 	}
 	return list;

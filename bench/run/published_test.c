@@ -85,6 +85,37 @@ Test(published, a_path_through_objects)
 	cr_assert_float_eq(number("measured"), 1.5, 1e-9);
 }
 
+Test(published, a_sum_of_figures)
+{
+	figure.figure =
+		(char[]){"observations.p50.value+ratios.server_cpu.value"};
+	list = published_to_json(&scenario, 1, measurements);
+	cr_assert_float_eq(number("measured"), 7.5, 1e-9);
+	assert_no_value("observations.p50.value+observations.none.value");
+}
+
+Test(published, a_figure_of_one_target_by_that_of_another)
+{
+	cJSON *other = cJSON_Parse(
+		"{\"scenario\":\"paper\",\"variant\":\"far\","
+		"\"target\":\"sse\",\"outcome\":\"at least\","
+		"\"observations\":[{\"name\":\"p50\",\"value\":12000000}]}");
+
+	figure.target = (char[]){"sse"};
+	figure.per = (char[]){"ws"};
+	figure.scale = 1;
+	figure.figure = (char[]){"observations.p50.value"};
+	cr_assert(cJSON_AddItemToArray(measurements, other));
+	list = published_to_json(&scenario, 1, measurements);
+	cr_assert_float_eq(number("measured"), 2, 1e-9);
+	cr_assert_float_eq(number("ratio"), 0.5, 1e-9);
+	cr_assert_str_eq(
+		cJSON_GetObjectItem(list->child, "outcome")->valuestring,
+		"at least");
+	figure.per = (char[]){"bare"};
+	assert_no_value("observations.p50.value");
+}
+
 Test(published, a_figure_that_could_not_be_had)
 {
 	assert_no_value("observations.none.value");

@@ -254,7 +254,8 @@ static void read_published(struct scenario *s, struct doc *d, const cJSON *item)
 {
 	static const char *const known[] = {"what",   "variant", "target",
 					    "figure", "value",	 "scale",
-					    "source", "why",	 NULL};
+					    "per",    "source",	 "why",
+					    NULL};
 	struct published *p = &s->published[s->published_count++];
 
 	if (!cJSON_IsObject(item)) {
@@ -266,6 +267,8 @@ static void read_published(struct scenario *s, struct doc *d, const cJSON *item)
 	p->variant = xstrdup(doc_text(d, item, "variant", NULL));
 	p->target = xstrdup(doc_text(d, item, "target", NULL));
 	p->figure = xstrdup(doc_text(d, item, "figure", NULL));
+	if (doc_get(d, item, "per", false))
+		p->per = xstrdup(doc_text(d, item, "per", NULL));
 	p->source = xstrdup(doc_text(d, item, "source", NULL));
 	p->why = xstrdup(doc_text(d, item, "why", NULL));
 	p->value = doc_number(d, item, "value", -1e18, 1e18, NAN);
@@ -354,6 +357,7 @@ void scenario_release(struct scenario *s)
 		free(p->variant);
 		free(p->target);
 		free(p->figure);
+		free(p->per);
 		free(p->source);
 		free(p->why);
 	}

@@ -53,6 +53,7 @@
 	X(CONNECT_MS, connect_ms, 30000, 1, 600000)                            \
 	X(PARTIAL, partial, 0, 0, 1)                                           \
 	X(PUBLISHER_BEHIND, publisher_behind, 0, 0, 1)                         \
+	X(POLL_MS, poll_ms, 1000, 10, 600000)                                  \
 	X(RECONNECT, reconnect, 0, 0, 1)                                       \
 	X(RESUME, resume, 1, 0, 1)                                             \
 	X(RESTART, restart, 0, 0, 1)                                           \
@@ -123,9 +124,11 @@ struct variant {
 struct published {
 	char *what; /* in words, with the unit */
 	char *variant, *target;
-	char *figure; /* path in the measurement's JSON, as view.h reads */
+	char *figure; /* path in the measurement's JSON, as view.h reads, or
+			 a sum of them: "a.b+a.c" */
 	double value; /* theirs */
 	double scale; /* ours times this has their unit */
+	char *per;    /* target by whose figure ours is divided, or NULL */
 	char *source; /* who, where, when */
 	char *why;    /* why ours differs */
 };

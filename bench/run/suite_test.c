@@ -109,6 +109,12 @@ Test(suite, guests_take_part_only_where_they_are_named)
 	cr_assert(cell_possible(&any, &ws));
 	cr_assert(cell_possible(&any, &sse));
 	cr_assert_not(cell_possible(&any, &guest));
+	guest.guest = false;
+	cr_assert(cell_possible(&any, &guest));
+	guest.dialect = "poll-plain";
+	cr_assert_not(cell_possible(&any, &guest));
+	any.params[PARAM_POLL_MS].declared = true;
+	cr_assert(cell_possible(&any, &guest));
 }
 
 /* The target's side alone has the subscribers that do not read. */

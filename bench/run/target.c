@@ -43,7 +43,8 @@ static void check_dialect(struct doc *d, const char *dialect)
 					    "bare",
 					    DIALECT_WS_PLAIN,
 					    DIALECT_SSE_PLAIN,
-					    DIALECT_LONGPOLL_PLAIN};
+					    DIALECT_LONGPOLL_PLAIN,
+					    DIALECT_POLL_PLAIN};
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		if (strcmp(dialect, known[i]) == 0)
@@ -51,7 +52,7 @@ static void check_dialect(struct doc *d, const char *dialect)
 	}
 	doc_fail(d, doc_get(d, d->root, "dialect", false),
 		 "expected ws, sse, longpoll, longpoll+upgrade, bare, "
-		 "ws-plain, sse-plain or longpoll-plain");
+		 "ws-plain, sse-plain, longpoll-plain or poll-plain");
 }
 
 static char *short_text(struct doc *d, const char *key, const char *fallback)
@@ -168,8 +169,14 @@ bool target_is_ours(const struct target *t)
 	return strcmp(t->start[0], "{bin}/pushmark-server") == 0;
 }
 
+bool target_polls(const struct target *t)
+{
+	return strcmp(t->dialect, DIALECT_POLL_PLAIN) == 0;
+}
+
 bool target_reconnects(const struct target *t)
 {
 	return strcmp(t->dialect, "bare") != 0 &&
-	       strcmp(t->dialect, DIALECT_LONGPOLL_PLAIN) != 0;
+	       strcmp(t->dialect, DIALECT_LONGPOLL_PLAIN) != 0 &&
+	       !target_polls(t);
 }

@@ -45,6 +45,8 @@ char **target_argv(char *const *argv, char *const *more, const struct home *h,
 		   const char *host);
 /* Whether the clients of its dialect can connect again. */
 bool target_reconnects(const struct target *t);
+/* Whether its clients ask at intervals for what is there. */
+bool target_polls(const struct target *t);
 /* Whether it is our own server, which takes a scenario's options. */
 bool target_is_ours(const struct target *t);
 void target_argv_free(char **argv);

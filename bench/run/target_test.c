@@ -53,7 +53,7 @@ Test(target, complaints_name_file_line_and_key)
 		     ERR_USAGE);
 	cr_assert_str_eq(error, "t.json:2: \"dialect\": expected ws, sse, "
 				"longpoll, longpoll+upgrade, bare, ws-plain, "
-				"sse-plain or longpoll-plain");
+				"sse-plain, longpoll-plain or poll-plain");
 	target_release(&t);
 	cr_assert_eq(read_text(&t,
 			       "{\"name\":\"t\",\"dialect\":\"ws\",\n"

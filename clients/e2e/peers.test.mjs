@@ -259,9 +259,9 @@ describe("a server of one's own", () => {
 });
 
 // Nchan is where `make peers` has been.
-const nchan = spawnSync("sh", [path.join(PEERS, "nchan.sh"), "--version"]);
+const nchan = spawnSync("sh", [path.join(PEERS, "nginx.sh"), "nchan", "--version"]);
 test("Nchan gives what it is told", { skip: nchan.status !== 0 }, async () => {
-  const server = start("sh", [path.join(PEERS, "nchan.sh")]);
+  const server = start("sh", [path.join(PEERS, "nginx.sh"), "nchan"]);
   try {
     const url = await urlOf(server);
     const poll = fetch(`${url}/poll?room=a`);
@@ -272,6 +272,26 @@ test("Nchan gives what it is told", { skip: nchan.status !== 0 }, async () => {
     const posted = await fetch(`${url}/publish?room=a`, { method: "POST", body: "{\"x\":1}" });
     assert.equal(posted.status, 201);
     assert.equal(await (await within("the answer", poll)).text(), "{\"x\":1}");
+  } finally {
+    await stop(server);
+  }
+});
+
+const nginx = spawnSync("sh", [path.join(PEERS, "nginx.sh"), "cache", "--version"]);
+test("nginx's cache has what is there", { skip: nginx.status !== 0 }, async () => {
+  const server = start("sh", [path.join(PEERS, "nginx.sh"), "cache"]);
+  try {
+    const url = await urlOf(server);
+    const ask = (headers) => fetch(`${url}/poll?room=a`, { headers });
+    assert.equal((await ask({})).status, 404);
+    for (const body of ["{\"x\":1}", "{\"x\":23}"]) {
+      const posted = await fetch(`${url}/publish?room=a`, { method: "POST", body });
+      assert.ok(posted.ok);
+      await until("the cache is asked again", async () =>
+        await (await ask({})).text() === body);
+      const tag = (await ask({})).headers.get("etag");
+      assert.equal((await ask({ "If-None-Match": tag })).status, 304);
+    }
   } finally {
     await stop(server);
   }
