@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/run/cell.h"
 #include "servers/base/check.h"
 #include "servers/base/random.h"
 
@@ -174,6 +175,32 @@ static enum err choose_guests(struct job *j, const struct opt_list *named)
 	return e;
 }
 
+static bool takes_part(const struct job *j, const struct target *t)
+{
+	for (size_t i = 0; i < j->suite.scenario_count; i++) {
+		if (cell_possible(&j->suite.scenarios[i], t))
+			return true;
+	}
+	return false;
+}
+
+/* Each one that is named must have a part in one of the scenarios. */
+static enum err check_named(struct job *j)
+{
+	for (size_t i = 1; i < j->suite.target_count; i++) {
+		const struct target *t = &j->suite.targets[i];
+
+		if (takes_part(j, t))
+			continue;
+		(void)snprintf(j->message, sizeof(j->message),
+			       "--target %.100s: it takes part in no chosen "
+			       "scenario",
+			       t->name);
+		return ERR_USAGE;
+	}
+	return ERR_OK;
+}
+
 /* Parameters */
 
 /* Each one that is set must mean something to one of the scenarios. */
@@ -251,6 +278,8 @@ enum err job_prepare(struct job *j, const struct job_options *o,
 		e = choose_targets(j, &o->targets);
 	if (!e)
 		e = choose_guests(j, &o->targets);
+	if (!e && o->targets.count > 0)
+		e = check_named(j);
 	if (!e)
 		e = set_params(j, o);
 	if (!e)

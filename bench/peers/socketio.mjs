@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // npm socket.io with the relay's events, over polling and WebSocket. Its room
-// broadcast encodes a packet once. What its documentation says about
-// performance is done: the first request is not kept in memory.
+// broadcast encodes a packet once. As its documentation advises for speed, the
+// native bufferutil is installed (ws finds it by itself) and the first request
+// is not kept in memory; utf-8-validate is part of Node.js by now.
 
 import { createServer } from "node:http";
 import { Rooms, host, listening, need, port, tellVersion } from "./peer.mjs";

@@ -12,7 +12,7 @@ const { WebSocket, WebSocketServer } = await need("ws");
 tellVersion("ws");
 
 const rooms = new Rooms();
-const server = new WebSocketServer({ host, port, path: "/ws" });
+const server = new WebSocketServer({ host, port, path: "/ws", backlog: 4096 });
 
 function publish(command, from) {
   const seq = rooms.next(command.room);
