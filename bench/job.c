@@ -184,21 +184,24 @@ static bool takes_part(const struct job *j, const struct target *t)
 	return false;
 }
 
-/* Each one that is named must have a part in one of the scenarios. */
-static enum err check_named(struct job *j)
+/* Whoever is named and has no part is told of; one at least must have one. */
+static enum err check_named(struct job *j, bool quiet)
 {
-	for (size_t i = 1; i < j->suite.target_count; i++) {
-		const struct target *t = &j->suite.targets[i];
+	const struct suite *s = &j->suite;
+	size_t idle = 0;
 
-		if (takes_part(j, t))
+	for (size_t i = 1; i < s->target_count; i++) {
+		if (takes_part(j, &s->targets[i]))
 			continue;
+		idle++;
 		(void)snprintf(j->message, sizeof(j->message),
 			       "--target %.100s: it takes part in no chosen "
 			       "scenario",
-			       t->name);
-		return ERR_USAGE;
+			       s->targets[i].name);
+		if (!quiet && idle < s->target_count - 1)
+			(void)fprintf(stderr, "pushmark run: %s\n", j->message);
 	}
-	return ERR_OK;
+	return idle > 0 && idle == s->target_count - 1 ? ERR_USAGE : ERR_OK;
 }
 
 /* Parameters */
@@ -279,7 +282,7 @@ enum err job_prepare(struct job *j, const struct job_options *o,
 	if (!e)
 		e = choose_guests(j, &o->targets);
 	if (!e && o->targets.count > 0)
-		e = check_named(j);
+		e = check_named(j, o->quiet);
 	if (!e)
 		e = set_params(j, o);
 	if (!e)
