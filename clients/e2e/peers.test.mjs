@@ -296,3 +296,33 @@ test("nginx's cache has what is there", { skip: nginx.status !== 0 }, async () =
     await stop(server);
   }
 });
+
+test("polling that cache, beside a stream", { skip: nginx.status !== 0 }, async () => {
+  const out = mkdtempSync(path.join(tmpdir(), "pushmark-poll-"));
+  try {
+    const end = await run("pushmark", ["run", "paper-vandevyvere", "--size", "smoke", "--quiet",
+      "--target", "sse", "--target", "nginx-poll", "--out", out]);
+    assert.equal(end.code, 0, end.stderr);
+    const { measurements, published } = JSON.parse(
+      readFileSync(path.join(out, "run.json"), "utf8"));
+    const of = (variant, target) => Object.fromEntries(measurements
+      .find((m) => m.variant === variant && m.target === target)
+      .observations.map(({ name, value }) => [name, value]));
+    const stream = of("each second", "sse");
+    const poll = of("each second", "nginx-poll");
+    assert.equal(stream.delivered, 1);
+    assert.equal(poll.delivered, 1);
+    // Who asks each second waits for half of one in the mean, if not longer.
+    assert.ok(poll.mean > 100e6 && poll.mean > stream.mean, JSON.stringify(poll));
+    const [cpu] = published;
+    assert.ok(Math.abs(cpu.measured - poll["CPU/s"] / stream["CPU/s"]) < 1e-6);
+  } finally {
+    rmSync(out, { recursive: true });
+  }
+});
+
+test("a target that has no part in what is chosen", async () => {
+  const end = await run("pushmark", ["run", "fanout", "--target", "nginx-poll"]);
+  assert.equal(end.code, 2);
+  assert.match(end.stderr, /--target nginx-poll: it takes part in no chosen scenario/);
+});
