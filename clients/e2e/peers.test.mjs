@@ -300,8 +300,9 @@ test("nginx's cache has what is there", { skip: nginx.status !== 0 }, async () =
 test("polling that cache, beside a stream", { skip: nginx.status !== 0 }, async () => {
   const out = mkdtempSync(path.join(tmpdir(), "pushmark-poll-"));
   try {
-    const end = await run("pushmark", ["run", "paper-vandevyvere", "--size", "smoke", "--quiet",
-      "--target", "sse", "--target", "nginx-poll", "--out", out]);
+    const end = await within("the run", start(program("pushmark"),
+      ["run", "paper-vandevyvere", "--size", "smoke", "--quiet",
+        "--target", "sse", "--target", "nginx-poll", "--out", out]).closed, 120000);
     assert.equal(end.code, 0, end.stderr);
     const { measurements, published } = JSON.parse(
       readFileSync(path.join(out, "run.json"), "utf8"));
