@@ -2,6 +2,7 @@
 #include "bench/run/proc.h"
 
 #include <cjson/cJSON.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -231,15 +232,16 @@ void proc_reason(const struct proc *p, char *into, size_t size)
 			       WEXITSTATUS(p->status));
 }
 
-/* Adds the children of the main thread's process `pid`. */
-static size_t add_children(pid_t pid, pid_t *into, size_t count, size_t max)
+/* Adds the children of one thread of the process `pid`. */
+static size_t add_thread_children(pid_t pid, const char *thread, pid_t *into,
+				  size_t count, size_t max)
 {
-	char path[64];
+	char path[320];
 	FILE *f;
 	int child;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children",
-		       (int)pid, (int)pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%s/children",
+		       (int)pid, thread);
 	f = fopen(path, "re");
 	if (!f)
 		return count;
@@ -247,6 +249,26 @@ static size_t add_children(pid_t pid, pid_t *into, size_t count, size_t max)
 	       fscanf(f, "%d", &child) == 1) /* NOLINT(cert-err34-c) */
 		into[count++] = child;
 	(void)fclose(f);
+	return count;
+}
+
+/* A child is listed with the thread that made it. */
+static size_t add_children(pid_t pid, pid_t *into, size_t count, size_t max)
+{
+	struct dirent *entry;
+	char path[64];
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return count;
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] != '.')
+			count = add_thread_children(pid, entry->d_name, into,
+						    count, max);
+	}
+	(void)closedir(dir);
 	return count;
 }
 

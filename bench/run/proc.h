@@ -62,7 +62,8 @@ bool proc_alive(struct proc *p);
 /* Queries */
 /* How it ended: "exited with status 1", "was killed by signal 11 (...)". */
 void proc_reason(const struct proc *p, char *into, size_t size);
-/* It and its descendants; returns how many, at most `max`. */
+/* It and then its descendants, parents before children; returns how many, at
+ * most `max`. */
 size_t proc_pids(const struct proc *p, pid_t *into, size_t max);
 /* The log's last PROC_TAIL lines as an array of texts; returns owned. */
 struct cJSON *proc_log_tail(const char *log_path);

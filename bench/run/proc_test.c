@@ -4,10 +4,13 @@
 #include <cjson/cJSON.h>
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "servers/base/clock.h"
@@ -168,6 +171,41 @@ Test(proc, children_are_counted_and_end_with_it)
 	for (int i = 0; i < 100 && kill(pids[1], 0) == 0; i++)
 		(void)usleep(10000);
 	cr_assert_eq(proc_pids(&p, pids, PROC_CHILDREN), 0);
+}
+
+static pid_t made;
+
+static void *make_child(void *ready)
+{
+	made = fork();
+	if (made == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)pause();
+		_exit(0);
+	}
+	(void)pthread_barrier_wait(ready);
+	(void)pthread_barrier_wait(ready); /* until it has been looked for */
+	return NULL;
+}
+
+/* The kernel lists a child with the thread that made it. */
+Test(proc, children_of_all_threads_are_counted)
+{
+	struct proc p = {.pid = getpid()};
+	pid_t pids[PROC_CHILDREN];
+	pthread_barrier_t ready;
+	pthread_t thread;
+
+	(void)pthread_barrier_init(&ready, NULL, 2);
+	cr_assert_eq(pthread_create(&thread, NULL, make_child, &ready), 0);
+	(void)pthread_barrier_wait(&ready);
+	cr_assert_eq(proc_pids(&p, pids, PROC_CHILDREN), 2);
+	cr_assert_eq(pids[1], made);
+	(void)pthread_barrier_wait(&ready);
+	(void)pthread_join(thread, NULL);
+	(void)kill(made, SIGKILL);
+	(void)waitpid(made, NULL, 0);
+	(void)pthread_barrier_destroy(&ready);
 }
 
 Test(proc, log_is_made_printable)
