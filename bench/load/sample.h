@@ -1,43 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a server under test has cost so far, summed over its processes, read
- * from outside: take one sample before a slice and one after, and subtract.
- *
- * CPU comes from the process CPU clocks (nanoseconds); its split into user
- * and system from /proc/PID/stat, whose times come from the same accounting
- * in ticks, scaled to the exact total. Memory is RssAnon: what the
- * processes allocated, without shared pages of files.
+ * What a server under test has cost so far, summed over its processes: costs.h
+ * takes one sample before a slice and one after, and these are subtracted.
+ * Counters only grow.
  */
 #ifndef BENCH_LOAD_SAMPLE_H
 #define BENCH_LOAD_SAMPLE_H
 
-#include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
-
-#include "servers/base/err.h"
 
 struct cJSON;
 
 struct sample {
-	uint64_t at_ns;			   /* CLOCK_MONOTONIC */
-	uint64_t cpu_ns;		   /* exact */
+	uint64_t at_ns; /* CLOCK_MONOTONIC */
+	uint64_t cpu_ns;
 	uint64_t user_ticks, system_ticks; /* 10 ms: only for the split */
 	uint64_t rss_anon;		   /* bytes */
 	uint64_t rss;			   /* bytes, VmRSS */
 	uint64_t switches_voluntary, switches_involuntary; /* all threads */
 	uint32_t threads;
+	/* What came and went; not in JSON. */
+	uint64_t waited_ns; /* of cpu_ns, that of ended processes: in ticks */
+	uint32_t lost;	    /* processes whose last CPU is not known */
+	uint32_t ended;	    /* threads whose last switches are not known */
 };
 
-/* Operations */
-/*
- * Reads now. ERR_NOTFOUND when one of the processes is gone; *out is then
- * undefined.
- */
-MUST_USE enum err sample_take(const pid_t *pids, size_t count,
-			      struct sample *out);
-
 /* Queries */
+/* Never below 0. */
 struct sample sample_difference(const struct sample *before,
 				const struct sample *after);
 /*

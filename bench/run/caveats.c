@@ -253,6 +253,31 @@ static void about_softirq(cJSON *list, const struct measurement *m)
 			  "half, the re-attributed one with the server's.");
 }
 
+/* Of a server that starts and ends processes or threads under load. */
+static void about_ended(cJSON *list, const struct measurement *m)
+{
+	const struct sample *cost = &m->tallies[SIDE_TARGET].cost;
+
+	if (cost->waited_ns > 0)
+		add(list,
+		    "Processes of %s ended while it was measured: %.0f %% of "
+		    "its CPU is theirs, known in ticks of 10 ms. Their context "
+		    "switches are not counted.",
+		    m->target->name,
+		    100 * (double)cost->waited_ns / (double)cost->cpu_ns);
+	else if (cost->ended > 0)
+		add(list,
+		    "Threads of %s ended while it was measured: %u, whose last "
+		    "context switches are not counted.",
+		    m->target->name, cost->ended);
+	if (cost->lost > 0)
+		add(list,
+		    "Of up to %u processes of %s that ended, nobody knows the "
+		    "last of their CPU, since it did not wait for them: it is "
+		    "not counted.",
+		    cost->lost, m->target->name);
+}
+
 struct cJSON *caveats_of(const struct measurement *m)
 {
 	cJSON *list = cJSON_CreateArray();
@@ -270,6 +295,7 @@ struct cJSON *caveats_of(const struct measurement *m)
 	about_softirq(list, m);
 	if (m->baseline && m->pairs > 0)
 		about_load(list, m);
+	about_ended(list, m);
 	about_machine(list, m);
 	if (m->baseline)
 		about_pairs(list, m);

@@ -143,6 +143,39 @@ Test(caveats, nothing_of_what_is_not_ranked_or_not_known)
 	doubts("");
 }
 
+static void says(const char *expected)
+{
+	cJSON *list = caveats_of(&m);
+	const cJSON *item;
+	bool said = false;
+
+	cJSON_ArrayForEach(item, list)
+	{
+		said = said || strcmp(item->valuestring, expected) == 0;
+	}
+	cr_assert(said, "%s", expected);
+	cJSON_Delete(list);
+}
+
+Test(caveats, what_ended_under_load)
+{
+	cJSON *list = caveats_of(&m);
+
+	cr_assert_eq(cJSON_GetArraySize(list), 0);
+	cJSON_Delete(list);
+	tally->cost.ended = 3;
+	says("Threads of ws ended while it was measured: 3, whose last context "
+	     "switches are not counted.");
+	tally->cost.cpu_ns = 200;
+	tally->cost.waited_ns = 50;
+	says("Processes of ws ended while it was measured: 25 % of its CPU is "
+	     "theirs, known in ticks of 10 ms. Their context switches are not "
+	     "counted.");
+	tally->cost.lost = 2;
+	says("Of up to 2 processes of ws that ended, nobody knows the last of "
+	     "their CPU, since it did not wait for them: it is not counted.");
+}
+
 static void wire_is(struct machine machine, const char *expected)
 {
 	struct meters meters = {0};

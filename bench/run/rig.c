@@ -205,6 +205,7 @@ void rig_stop_server(struct rig *r, int index)
 {
 	if (r->targets[index])
 		proc_stop(&r->procs[index]);
+	costs_release(&r->costs[index]);
 	r->targets[index] = NULL;
 }
 
@@ -315,7 +316,7 @@ enum err rig_sample(struct rig *r, int server, struct sample *out)
 {
 	pid_t pids[PROC_CHILDREN];
 	size_t n = proc_pids(&r->procs[server], pids, PROC_CHILDREN);
-	enum err e = sample_take(pids, n, out);
+	enum err e = costs_take(&r->costs[server], pids, n, out);
 
 	if (!e)
 		return ERR_OK;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bench/load/costs.h"
 #include "bench/load/load.h"
 #include "bench/load/sample.h"
 #include "bench/load/team.h"
@@ -39,6 +40,7 @@ struct rig {
 	struct team *team;
 	struct proc procs[RIG_SERVERS];
 	const struct target *targets[RIG_SERVERS]; /* borrowed */
+	struct costs costs[RIG_SERVERS];	   /* since they started */
 	/* What lies between worker and servers, while it runs. */
 	struct proc link;
 	bool linked;
@@ -119,6 +121,7 @@ MUST_USE enum err rig_run(struct rig *r, int server, struct load_plan *p,
 MUST_USE enum err rig_run_through(struct rig *r, struct load_plan *p,
 				  struct rig_slice *out);
 MUST_USE enum err rig_pause(struct rig *r, uint64_t ms);
+/* Its counters are those since the server's first sample. */
 MUST_USE enum err rig_sample(struct rig *r, int server, struct sample *out);
 /* Of the server's memory, what its allocator has; see load/memory.h. */
 MUST_USE enum err rig_heap(struct rig *r, int server, uint64_t *out);
