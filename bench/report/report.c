@@ -321,11 +321,19 @@ static void markdown_value(FILE *out, const cJSON *item)
 		(void)fputs("unknown", out);
 }
 
+/* What the members of one of the provenance's objects are. */
+static const char *member_of(const char *object)
+{
+	return strcmp(object, "sysctls") == 0	? "sysctl "
+	       : strcmp(object, "targets") == 0 ? "target "
+						: "";
+}
+
 static void markdown_members(FILE *out, const cJSON *object, const char *before)
 {
 	for (const cJSON *c = object ? object->child : NULL; c; c = c->next) {
 		if (cJSON_IsObject(c)) {
-			markdown_members(out, c, "sysctl ");
+			markdown_members(out, c, member_of(c->string));
 			continue;
 		}
 		(void)fprintf(out, "- %s%s: ", before, c->string);

@@ -15,7 +15,8 @@ static const char run_text[] =
 	"\"seconds\": 90, \"seed\": 7, \"interrupted\": true,"
 	"\"options\": {\"size\": \"quick\", \"command\": [\"pushmark\"]},"
 	"\"provenance\": {\"kernel\": \"6.1\", \"cores\": 2, \"commit\": null,"
-	"  \"sysctls\": {\"net.core.somaxconn\": \"4096\"}},"
+	"  \"sysctls\": {\"net.core.somaxconn\": \"4096\"},"
+	"  \"targets\": {\"mine\": \"v1\"}},"
 	"\"scenarios\": [{\"name\": \"fanout\", \"variants\":"
 	"  {\"window 1\": \"closed loop\", \"absent\": \"\"}},"
 	"  {\"name\": \"idle\", \"variants\": {\"memory\": \"idle\"}}],"
@@ -118,7 +119,8 @@ Test(report, markdown_holds_verdict_failure_budget_notes_and_provenance)
 	holds(text, "| cpu | ws | 1.15 | 1.02 | [0.98, 1.07] | met |\n");
 	holds(text, "\n1. Client-bound.\n2. General.\n");
 	holds(text, "- seed: 7\n- kernel: 6.1\n- cores: 2\n- commit: unknown\n"
-		    "- sysctl net.core.somaxconn: 4096\n");
+		    "- sysctl net.core.somaxconn: 4096\n"
+		    "- target mine: v1\n");
 	free(text);
 	cJSON_Delete(json);
 }
