@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/run/catalogue.h"
 
+#include <cjson/cJSON.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "servers/base/check.h"
 
@@ -29,6 +32,8 @@ enum err catalogue_init(struct catalogue *c, const struct home *h,
 	else
 		fits &= path_join(c->targets, sizeof(c->targets), h->data,
 				  "bench/targets") == ERR_OK;
+	fits &= path_join(c->own_targets, sizeof(c->own_targets), h->data,
+			  "bench/targets") == ERR_OK;
 	return fits ? ERR_OK : ERR_LIMIT;
 }
 
@@ -147,6 +152,40 @@ static enum err conclude(struct doc *d, enum err e, const char *name,
 	return ERR_USAGE;
 }
 
+static bool has(const char *folder, const char *name)
+{
+	char path[PATH_MAX + 128];
+
+	(void)snprintf(path, sizeof(path), "%s/%s" SUFFIX, folder, name);
+	return access(path, F_OK) == 0;
+}
+
+/* Our own scenarios name targets of ours, wherever others are taken from. */
+static void check_target(const struct catalogue *c, struct doc *d,
+			 const cJSON *item)
+{
+	if (!cJSON_IsString(item) ||
+	    strcmp(item->valuestring, SCENARIO_SELF) == 0)
+		return;
+	if (!has(c->targets, item->valuestring) &&
+	    !has(c->own_targets, item->valuestring))
+		doc_fail(d, item, "there is no target '%.64s'",
+			 item->valuestring);
+}
+
+/* A document that scenario_read() took. */
+static void check_targets(const struct catalogue *c, struct doc *d)
+{
+	const cJSON *list = doc_get(d, d->root, "targets", false);
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, list) check_target(c, d, item);
+	check_target(c, d, doc_get(d, d->root, "baseline", false));
+	list = doc_get(d, d->root, "published", false);
+	cJSON_ArrayForEach(item, list)
+		check_target(c, d, doc_get(d, item, "target", true));
+}
+
 enum err catalogue_scenario(const struct catalogue *c, const char *name,
 			    struct scenario *out, char *message, size_t size)
 {
@@ -156,6 +195,8 @@ enum err catalogue_scenario(const struct catalogue *c, const char *name,
 	*out = (struct scenario){0};
 	if (!e) {
 		e = scenario_read(out, &d);
+		if (!e)
+			check_targets(c, &d);
 		e = conclude(&d, e, out->name, message, size);
 	}
 	doc_release(&d);
@@ -175,4 +216,12 @@ enum err catalogue_target(const struct catalogue *c, const char *name,
 	}
 	doc_release(&d);
 	return e;
+}
+
+bool catalogue_same(const char *a, const char *b)
+{
+	struct stat one, other;
+
+	return stat(a, &one) == 0 && stat(b, &other) == 0 &&
+	       one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }

@@ -6,6 +6,8 @@
 #ifndef BENCH_RUN_CATALOGUE_H
 #define BENCH_RUN_CATALOGUE_H
 
+#include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "bench/run/scenario.h"
@@ -14,6 +16,7 @@
 
 struct catalogue {
 	char scenarios[PATH_MAX], targets[PATH_MAX]; /* folders */
+	char own_targets[PATH_MAX]; /* that our own scenarios know */
 };
 
 /* Life cycle */
@@ -29,11 +32,16 @@ MUST_USE enum err catalogue_init(struct catalogue *c, const struct home *h,
 MUST_USE enum err catalogue_names(const char *folder, char ***out,
 				  char *message, size_t size);
 void catalogue_names_free(char **names);
+/* The targets that it names are in the folder of targets, or in our own. */
 MUST_USE enum err catalogue_scenario(const struct catalogue *c,
 				     const char *name, struct scenario *out,
 				     char *message, size_t size);
 MUST_USE enum err catalogue_target(const struct catalogue *c, const char *name,
 				   struct target *out, char *message,
 				   size_t size);
+
+/* Queries */
+/* Whether both paths lead to one file. */
+bool catalogue_same(const char *a, const char *b);
 
 #endif

@@ -2,6 +2,7 @@
 #include "bench/run/doc.h"
 
 #include <cjson/cJSON.h>
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -11,6 +12,16 @@
 #include <string.h>
 
 #include "servers/base/check.h"
+#include "servers/wire/json.h"
+
+/* It repeats what was given, and stays one line all the same. */
+static void make_plain(char *text)
+{
+	for (; *text; text++) {
+		if (iscntrl((unsigned char)*text))
+			*text = '?';
+	}
+}
 
 /* Where a value stands */
 
@@ -79,21 +90,50 @@ unsigned doc_line(const struct doc *d, const struct cJSON *item)
 
 /* Life cycle */
 
+/* cJSON would end such a text there. */
+static const char *nul_escape(const char *p)
+{
+	for (; (p = strchr(p, '\\')); p += 2) {
+		if (strncmp(p, "\\u0000", 6) == 0)
+			return p;
+	}
+	return NULL;
+}
+
+/* Where the text is wrong and what was expected there; false: nowhere. */
+static bool is_wrong(const struct doc *d, size_t *at, const char **expected)
+{
+	const char *nul;
+
+	if (!json_validate_at(slice_of(d->text, d->size), at, expected))
+		return true;
+	nul = nul_escape(d->text);
+	if (!nul)
+		return false;
+	*at = (size_t)(nul - d->text);
+	*expected = "no U+0000";
+	return true;
+}
+
 static enum err parse(struct doc *d)
 {
-	const char *end = NULL;
+	const char *expected, *end = NULL;
+	size_t at;
 
-	d->root = cJSON_ParseWithOpts(d->text, &end, 1);
+	if (!is_wrong(d, &at, &expected)) {
+		d->root = cJSON_ParseWithOpts(d->text, &end, 1);
+		at = end ? (size_t)(end - d->text) : 0;
+		expected = "pairs of surrogates"; /* what else cJSON refuses */
+	}
 	if (!d->root) {
-		size_t at = end ? (size_t)(end - d->text) : 0;
-
 		(void)snprintf(d->error, sizeof(d->error),
-			       "%s:%u: this is not JSON", d->path,
-			       line_at(d->text, at));
+			       "%.300s:%u: this is not JSON: expected %s",
+			       d->path, line_at(d->text, at), expected);
+		make_plain(d->error);
 		return ERR_PROTO;
 	}
 	if (!cJSON_IsObject(d->root)) {
-		doc_fail(d, NULL, "expected an object");
+		doc_fail(d, d->root, "expected an object");
 		return ERR_PROTO;
 	}
 	return ERR_OK;
@@ -187,6 +227,7 @@ void doc_fail(struct doc *d, const struct cJSON *item, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(p, (size_t)(end - p), format, args);
 	va_end(args);
+	make_plain(d->error);
 }
 
 static bool among(const char *key, const char *const *known)
@@ -198,17 +239,40 @@ static bool among(const char *key, const char *const *known)
 	return false;
 }
 
-void doc_only(struct doc *d, const struct cJSON *object,
-	      const char *const *known)
+void doc_unique(struct doc *d, const struct cJSON *object)
 {
-	for (const cJSON *c = object->child; c; c = c->next) {
-		if (!among(c->string, known))
-			doc_fail(d, c, "unknown key");
+	for (const cJSON *c = object->child; c && !doc_failed(d); c = c->next) {
 		for (const cJSON *o = c->next; o; o = o->next) {
 			if (strcmp(o->string, c->string) == 0)
 				doc_fail(d, o, "given twice");
 		}
 	}
+}
+
+void doc_only(struct doc *d, const struct cJSON *object,
+	      const char *const *known)
+{
+	for (const cJSON *c = object->child; c && !doc_failed(d); c = c->next) {
+		if (!among(c->string, known))
+			doc_fail(d, c, "unknown key");
+	}
+	doc_unique(d, object);
+}
+
+void doc_check_name(struct doc *d, const struct cJSON *item)
+{
+	static const char taken[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz"
+				    "0123456789+-_.";
+	const char *name = item->valuestring;
+	size_t n = strlen(name);
+
+	if (n == 0 || n > DOC_NAME_MAX || name[0] == '.' ||
+	    strspn(name, taken) != n)
+		doc_fail(d, item,
+			 "expected a name: letters, digits, + - _ and dots, "
+			 "none of them first, at most %d",
+			 DOC_NAME_MAX);
 }
 
 const struct cJSON *doc_get(struct doc *d, const struct cJSON *object,
@@ -221,6 +285,15 @@ const struct cJSON *doc_get(struct doc *d, const struct cJSON *object,
 	return item;
 }
 
+static bool has_control(const char *text)
+{
+	for (; *text; text++) {
+		if (iscntrl((unsigned char)*text))
+			return true;
+	}
+	return false;
+}
+
 const char *doc_text(struct doc *d, const struct cJSON *object, const char *key,
 		     const char *fallback)
 {
@@ -228,10 +301,22 @@ const char *doc_text(struct doc *d, const struct cJSON *object, const char *key,
 
 	if (!item)
 		return fallback ? fallback : "";
-	if (cJSON_IsString(item) && item->valuestring[0])
-		return item->valuestring;
-	doc_fail(d, item, "expected a text");
-	return "";
+	if (!cJSON_IsString(item) || !item->valuestring[0]) {
+		doc_fail(d, item, "expected a text");
+		return "";
+	}
+	if (has_control(item->valuestring))
+		doc_fail(d, item, "expected a text without control characters");
+	return item->valuestring;
+}
+
+const char *doc_name(struct doc *d, const struct cJSON *object, const char *key)
+{
+	const char *text = doc_text(d, object, key, NULL);
+
+	if (!doc_failed(d))
+		doc_check_name(d, doc_get(d, object, key, true));
+	return text;
 }
 
 double doc_number(struct doc *d, const struct cJSON *object, const char *key,
@@ -241,10 +326,24 @@ double doc_number(struct doc *d, const struct cJSON *object, const char *key,
 
 	if (!item)
 		return fallback;
+	if (cJSON_IsNumber(item) && item->valuedouble >= min &&
+	    item->valuedouble <= max)
+		return item->valuedouble;
 	if (!cJSON_IsNumber(item))
 		doc_fail(d, item, "expected a number");
-	else if (item->valuedouble < min || item->valuedouble > max)
+	else
 		doc_fail(d, item, "%g is not within %g and %g",
 			 item->valuedouble, min, max);
-	return item->valuedouble;
+	return min;
+}
+
+double doc_whole(struct doc *d, const struct cJSON *object, const char *key,
+		 double min, double max, double fallback)
+{
+	double value = doc_number(d, object, key, min, max, fallback);
+
+	if (!doc_failed(d) && value != floor(value))
+		doc_fail(d, doc_get(d, object, key, true),
+			 "expected a whole number");
+	return value;
 }

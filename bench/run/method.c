@@ -2,7 +2,7 @@
 #include "bench/run/method.h"
 
 static const struct method *const methods[] = {
-#define METHOD_ROW(upper, lower) [METHOD_##upper] = &method_##lower,
+#define METHOD_ROW(upper, lower, kinds) [METHOD_##upper] = &method_##lower,
 	METHOD_LIST(METHOD_ROW)
 #undef METHOD_ROW
 };

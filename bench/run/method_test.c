@@ -10,7 +10,7 @@ static double values[PARAM_COUNT];
 static void set_up(void)
 {
 	static const double defaults[] = {
-#define PARAM_VALUE(upper, lower, value, min, max) value,
+#define PARAM_VALUE(upper, lower, number, value, min, max) value,
 		PARAM_LIST(PARAM_VALUE)
 #undef PARAM_VALUE
 	};

@@ -16,7 +16,6 @@
 
 #define START_S 0.8 /* server, link and worker, planned */
 #define STEP_MS 10
-#define LINK_ARGS 30
 
 static double zombie_planned(const double v[PARAM_COUNT])
 {
@@ -83,15 +82,14 @@ static enum err start_link(struct cell *c, const struct measurement *m,
 			   uint64_t *dark_ns)
 {
 	char *const *args = m->variant->link;
-	char *argv[LINK_ARGS + 3], after[32];
+	char *argv[SCENARIO_LINK_MAX + 4], after[32];
 	size_t n = 0;
 
 	(void)snprintf(after, sizeof(after), "%.0fms",
 		       m->values[PARAM_SETTLE_MS]);
-	while (args && args[n] && n < LINK_ARGS) {
-		argv[n] = args[n];
-		n++;
-	}
+	argv[n++] = (char[]){"--netns"};
+	for (size_t i = 0; args && args[i] && i < SCENARIO_LINK_MAX; i++)
+		argv[n++] = args[i];
 	argv[n++] = (char[]){"--black-hole"};
 	argv[n++] = after;
 	argv[n] = NULL;

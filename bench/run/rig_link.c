@@ -5,9 +5,10 @@
 
 #include "bench/link/units.h"
 #include "bench/run/rig_internal.h"
+#include "bench/run/scenario.h"
 
 #define LINK_READY_MS 5000
-#define LINK_ARGS 32
+#define LINK_ARGS (SCENARIO_LINK_MAX + 10)
 
 bool rig_link_is_packets(char *const *args)
 {

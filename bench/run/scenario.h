@@ -18,81 +18,93 @@
 #include "bench/run/doc.h"
 #include "servers/base/err.h"
 
-/* Name, default, least and greatest value of every parameter there is. */
+/*
+ * Name, whether it is WHOLE or ANY number, default, least and greatest value of
+ * every parameter there is.
+ */
 #define PARAM_LIST(X)                                                          \
-	X(SUBSCRIBERS, subscribers, 1000, 0, 152000)                           \
-	X(WORKERS, workers, 1, 1, 8)                                           \
-	X(ROOMS, rooms, 1, 1, 9000)                                            \
-	X(MEMBERS, members, 0, 0, 9000)                                        \
-	X(PAYLOAD, payload, 128, 69, 1 << 20)                                  \
-	X(TEXTS, texts, 8, 1, 1000000)                                         \
-	X(TEXT, text, 13, 1, 65535)                                            \
-	X(WINDOW, window, 1, 1, 1024)                                          \
-	X(LOAD, load, 0.3, 0.01, 1)                                            \
-	X(RATE, rate, 0, 0, 1e6)                                               \
-	X(BURST, burst, 1, 1, 1024)                                            \
-	X(POISSON, poisson, 0, 0, 1)                                           \
-	X(SPIN, spin, 0, 0, 1)                                                 \
-	X(STAMPS, stamps, 1, 0, 1)                                             \
-	X(FROZEN, frozen, 0, 0, 1000)                                          \
-	X(SLOW, slow, 0, 0, 1000)                                              \
-	X(SLOW_RATE, slow_rate, 10000, 1, 1e9)                                 \
-	X(CHURN, churn, 0, 0, 10000)                                           \
-	X(RAMP, ramp, 0, 0, 1e6)                                               \
-	X(MARGIN, margin, 0.1, 0.001, 1)                                       \
-	X(PAIRS, pairs, 10, 1, 10000)                                          \
-	X(STARTS, starts, 1, 1, 1000)                                          \
-	X(SLICE_MS, slice_ms, 250, 10, 600000)                                 \
-	X(WARMUP_MS, warmup_ms, 150, 10, 60000)                                \
-	X(WARMUP_MAX, warmup_max, 6, 1, 1000)                                  \
-	X(CHECK_MESSAGES, check_messages, 32, 1, 1000000)                      \
-	X(STACKS_MS, stacks_ms, 0, 0, 60000)                                   \
-	X(SETTLE_MS, settle_ms, 200, 1, 600000)                                \
-	X(WATCH_MS, watch_ms, 0, 0, 600000)                                    \
-	X(DRAIN_MS, drain_ms, 5000, 1, 600000)                                 \
-	X(CONNECT_MS, connect_ms, 30000, 1, 600000)                            \
-	X(PARTIAL, partial, 0, 0, 1)                                           \
-	X(PUBLISHER_BEHIND, publisher_behind, 0, 0, 1)                         \
-	X(POLL_MS, poll_ms, 1000, 10, 600000)                                  \
-	X(RECONNECT, reconnect, 0, 0, 1)                                       \
-	X(RESUME, resume, 1, 0, 1)                                             \
-	X(RESTART, restart, 0, 0, 1)                                           \
-	X(PENDING, pending, 64, 1, 10000)                                      \
-	X(MOST, most, 9000, 1, 152000)                                         \
-	X(BOUND_MS, bound_ms, 100, 0.1, 60000)                                 \
-	X(PERCENTILE, percentile, 99, 1, 99.99)                                \
-	X(LARGE, large, 0, 0, 3)                                               \
-	X(BULK, bulk, 50e6, 69, 60e6)                                          \
-	X(PIECE, piece, 65536, 69, 60e6)
+	X(SUBSCRIBERS, subscribers, WHOLE, 1000, 0, 152000)                    \
+	X(WORKERS, workers, WHOLE, 1, 1, 8)                                    \
+	X(ROOMS, rooms, WHOLE, 1, 1, 9000)                                     \
+	X(MEMBERS, members, WHOLE, 0, 0, 9000)                                 \
+	X(PAYLOAD, payload, WHOLE, 128, 69, 1 << 20)                           \
+	X(TEXTS, texts, WHOLE, 8, 1, 1000000)                                  \
+	X(TEXT, text, WHOLE, 13, 1, 65535)                                     \
+	X(WINDOW, window, WHOLE, 1, 1, 1024)                                   \
+	X(LOAD, load, ANY, 0.3, 0.01, 1)                                       \
+	X(RATE, rate, ANY, 0, 0, 1e6)                                          \
+	X(BURST, burst, WHOLE, 1, 1, 1024)                                     \
+	X(POISSON, poisson, WHOLE, 0, 0, 1)                                    \
+	X(SPIN, spin, WHOLE, 0, 0, 1)                                          \
+	X(STAMPS, stamps, WHOLE, 1, 0, 1)                                      \
+	X(FROZEN, frozen, WHOLE, 0, 0, 1000)                                   \
+	X(SLOW, slow, WHOLE, 0, 0, 1000)                                       \
+	X(SLOW_RATE, slow_rate, WHOLE, 10000, 1, 1e9)                          \
+	X(CHURN, churn, ANY, 0, 0, 10000)                                      \
+	X(RAMP, ramp, WHOLE, 0, 0, 1e6)                                        \
+	X(MARGIN, margin, ANY, 0.1, 0.001, 1)                                  \
+	X(PAIRS, pairs, WHOLE, 10, 1, 10000)                                   \
+	X(STARTS, starts, WHOLE, 1, 1, 1000)                                   \
+	X(SLICE_MS, slice_ms, ANY, 250, 10, 600000)                            \
+	X(WARMUP_MS, warmup_ms, ANY, 150, 10, 60000)                           \
+	X(WARMUP_MAX, warmup_max, WHOLE, 6, 1, 1000)                           \
+	X(CHECK_MESSAGES, check_messages, WHOLE, 32, 1, 1000000)               \
+	X(STACKS_MS, stacks_ms, ANY, 0, 0, 60000)                              \
+	X(SETTLE_MS, settle_ms, ANY, 200, 1, 600000)                           \
+	X(WATCH_MS, watch_ms, ANY, 0, 0, 600000)                               \
+	X(DRAIN_MS, drain_ms, ANY, 5000, 1, 600000)                            \
+	X(CONNECT_MS, connect_ms, ANY, 30000, 1, 600000)                       \
+	X(PARTIAL, partial, WHOLE, 0, 0, 1)                                    \
+	X(PUBLISHER_BEHIND, publisher_behind, WHOLE, 0, 0, 1)                  \
+	X(POLL_MS, poll_ms, ANY, 1000, 10, 600000)                       \
+	X(RECONNECT, reconnect, WHOLE, 0, 0, 1)                                \
+	X(RESUME, resume, WHOLE, 1, 0, 1)                                      \
+	X(RESTART, restart, WHOLE, 0, 0, 1)                                    \
+	X(PENDING, pending, WHOLE, 64, 1, 10000)                               \
+	X(MOST, most, WHOLE, 9000, 1, 152000)                                  \
+	X(BOUND_MS, bound_ms, ANY, 100, 0.1, 60000)                            \
+	X(PERCENTILE, percentile, ANY, 99, 1, 99.99)                           \
+	X(LARGE, large, WHOLE, 0, 0, 3)                                        \
+	X(BULK, bulk, WHOLE, 50e6, 69, 60e6)                                   \
+	X(PIECE, piece, WHOLE, 65536, 69, 60e6)
 
 enum param {
-#define PARAM_ENUM(upper, lower, value, min, max) PARAM_##upper,
+#define PARAM_ENUM(upper, lower, number, value, min, max) PARAM_##upper,
 	PARAM_LIST(PARAM_ENUM)
 #undef PARAM_ENUM
 		PARAM_COUNT
 };
 
-/* How a scenario is measured; method.h says what each does. */
+#define KIND_CLOSED (1U << LOAD_CLOSED)
+#define KIND_OPEN (1U << LOAD_OPEN)
+#define KIND_RTT (1U << LOAD_RTT)
+#define KIND_IDLE (1U << LOAD_IDLE)
+
+/* How a scenario is measured, method.h says what each does; variants it has. */
 #define METHOD_LIST(X)                                                         \
-	X(PAIRS, pairs)	    /* slices of the target between slices of bare */  \
-	X(CLIENT, client)   /* the decoding worker against a recv() loop */    \
-	X(MEMORY, memory)   /* memory per idle connection */                   \
-	X(NETWORK, network) /* what arrives through a link */                  \
-	X(CONNECT, connect) /* storms of connections */                        \
-	X(RECONNECT, reconnect) /* a restart or a cut, and all come back */    \
-	X(ZOMBIE, zombie)	/* until clients that died are found */        \
-	X(CAPACITY, capacity)	/* the most clients under a bound */           \
-	X(ECHO, echo)		/* what surrounds a text */                    \
-	X(LARGE, large)		/* neighbours of a large payload */
+	/* slices of the target between slices of bare */                      \
+	X(PAIRS, pairs, KIND_CLOSED | KIND_OPEN | KIND_RTT)                    \
+	/* the decoding worker against a recv() loop */                        \
+	X(CLIENT, client, KIND_CLOSED | KIND_OPEN)                             \
+	X(MEMORY, memory, KIND_IDLE)	   /* memory per idle connection */    \
+	X(NETWORK, network, KIND_OPEN)	   /* what arrives through a link */   \
+	X(CONNECT, connect, KIND_RTT)	   /* storms of connections */         \
+	X(RECONNECT, reconnect, KIND_OPEN) /* a restart or a cut */            \
+	X(ZOMBIE, zombie, KIND_IDLE)	   /* until the dead are found */      \
+	/* the most clients under a bound */                                   \
+	X(CAPACITY, capacity, KIND_CLOSED | KIND_OPEN)                         \
+	X(ECHO, echo, KIND_RTT)	   /* what surrounds a text */                 \
+	X(LARGE, large, KIND_OPEN) /* neighbours of a large payload */
 
 enum scenario_method {
-#define METHOD_ENUM(upper, lower) METHOD_##upper,
+#define METHOD_ENUM(upper, lower, kinds) METHOD_##upper,
 	METHOD_LIST(METHOD_ENUM)
 #undef METHOD_ENUM
 		METHODS
 };
 
 #define SCENARIO_SELF "self"
+#define SCENARIO_LINK_MAX 40 /* arguments of a link */
 
 enum scenario_size { SIZE_SMOKE, SIZE_QUICK, SIZE_STANDARD, SIZE_FULL, SIZES };
 
@@ -134,6 +146,8 @@ struct published {
 };
 
 struct scenario {
+	char *file;    /* that it was read from */
+	unsigned line; /* of its name there */
 	char *name, *description, *teaches;
 	enum scenario_method method;
 	int suite; /* place among those that run when none is named, or 0 */
@@ -155,7 +169,8 @@ void scenario_release(struct scenario *s);
 /* Operations */
 /*
  * Adds one `key=value` of --set to `into`. ERR_USAGE with `message`: no such
- * parameter, not a number. Whether it is in range is the scenario's to say.
+ * parameter, not a number, or a fraction of what is whole. Whether it is in
+ * range is the scenario's to say.
  */
 MUST_USE enum err param_set(struct param_changes *into, const char *text,
 			    char *message, size_t size);
@@ -166,6 +181,13 @@ MUST_USE enum err param_set(struct param_changes *into, const char *text,
 MUST_USE enum err scenario_takes(const struct scenario *s,
 				 const struct param_changes *set, char *message,
 				 size_t size);
+/*
+ * Whether all values of each variant go together in that size: rooms and
+ * members may be too many that each are within their range. ERR_USAGE.
+ */
+MUST_USE enum err scenario_fits(const struct scenario *s, enum scenario_size at,
+				const struct param_changes *set, char *message,
+				size_t size);
 /* The values of one variant. */
 void scenario_values(const struct scenario *s, const struct variant *v,
 		     enum scenario_size size, const struct param_changes *set,

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "servers/base/check.h"
+
 #define HEAD                                                                   \
 	"{\n\"name\": \"s\",\n\"description\": \"d\",\n\"teaches\": \"t\",\n"  \
 	"\"method\": \"pairs\",\n"
@@ -14,7 +16,9 @@
 #define VARIANTS                                                               \
 	"\"variants\": [{\"name\": \"v\", \"kind\": \"closed\","               \
 	" \"window\": 4}],\n"
-#define SIZES "\"sizes\": {\"smoke\": {\"subscribers\": 5}}\n}\n"
+#define SIZES                                                                  \
+	"\"sizes\": {\"smoke\": {\"subscribers\": 5}, \"quick\": {}, "         \
+	"\"standard\": {}}\n}\n"
 
 /* What is wrong with the text, or "". */
 static const char *complaint(const char *text)
@@ -45,12 +49,13 @@ Test(scenario, complaints_name_file_line_and_key)
 		complaint(HEAD PARAMS VARIANTS "\"colour\": 1,\n" SIZES),
 		"s.json:8: \"colour\": unknown key");
 	cr_assert_str_eq(
-		complaint(
-			HEAD PARAMS VARIANTS
-			"\"sizes\": {\n\"smoke\": {\n\"subscribers\": 21\n}}}"),
+		complaint(HEAD PARAMS VARIANTS
+			  "\"sizes\": {\"quick\": {}, \"standard\": {},\n"
+			  "\"smoke\": {\n\"subscribers\": 21\n}}}"),
 		"s.json:10: \"subscribers\": 21 is not within 1 and 20");
 	cr_assert_str_eq(complaint(HEAD "\"parameters\": {\n\"speed\": {}},\n"),
-			 "s.json:8: this is not JSON");
+			 "s.json:8: this is not JSON: expected a member's name "
+			 "in quotes");
 	cr_assert_str_eq(complaint(HEAD "\"parameters\": {\n\"speed\": {}}}"),
 			 "s.json:7: \"speed\": there is no such parameter");
 }
@@ -59,8 +64,9 @@ Test(scenario, what_is_missing_or_of_another_type)
 {
 	cr_assert_str_eq(complaint(HEAD VARIANTS SIZES),
 			 "s.json:1: lacks the key \"parameters\"");
-	cr_assert_str_eq(complaint("[]"), "s.json: expected an object");
-	cr_assert_str_eq(complaint(""), "s.json:1: this is not JSON");
+	cr_assert_str_eq(complaint("[]"), "s.json:1: expected an object");
+	cr_assert_str_eq(complaint(""),
+			 "s.json:1: this is not JSON: expected a value");
 	cr_assert_str_eq(
 		complaint(HEAD PARAMS "\"variants\": [],\n" SIZES),
 		"s.json:7: \"variants\": expected a list with at least one "
@@ -81,8 +87,8 @@ Test(scenario, what_is_missing_or_of_another_type)
 Test(scenario, lines_are_right_beside_brackets_and_quotes_in_texts)
 {
 	cr_assert_str_eq(
-		complaint("{\n\"name\": \"]}\\\"{[,: x\",\n"
-			  "\"description\": \"\\\\\",\n\"teaches\": 3\n}"),
+		complaint("{\n\"name\": \"s\", \"description\": "
+			  "\"]}\\\"{[,: x\\\\\",\n\n\"teaches\": 3\n}"),
 		"s.json:4: \"teaches\": expected a text");
 }
 
@@ -151,7 +157,7 @@ Test(scenario, set_says_what_is_wrong)
 	cr_assert_eq(param_set(&set, "speed=1", message, 128), ERR_USAGE);
 	cr_assert_str_eq(message, "--set speed=1: there is no such parameter");
 	cr_assert_eq(param_set(&set, "pairs=1x", message, 128), ERR_USAGE);
-	cr_assert_str_eq(message, "--set pairs=1x: expected a number");
+	cr_assert_str_eq(message, "--set pairs=1x: expected a whole number");
 	cr_assert_eq(doc_parse(&d, "s.json", text, strlen(text)), ERR_OK);
 	cr_assert_eq(scenario_read(&s, &d), ERR_OK);
 	cr_assert_eq(param_set(&set, "subscribers=21", message, 128), ERR_OK);
@@ -211,7 +217,7 @@ Test(scenario, complaints_about_link_and_server)
 			 "s.json:8: \"link\": expected a list of texts");
 	cr_assert_str_eq(of_variant("network", "\"server\": []"),
 			 "s.json:8: \"server\": expected a list of texts");
-	cr_assert_str_eq(of_variant("zombie", "\"link\": [\"--rtt\",\n20]"),
+	cr_assert_str_eq(of_variant("network", "\"link\": [\"--rtt\",\n20]"),
 			 "s.json:9: expected a text");
 	cr_assert_str_eq(of_variant("network", "\"links\": [\"--rtt\"]"),
 			 "s.json:8: \"links\": unknown key");
@@ -291,7 +297,8 @@ Test(scenario, complaints_about_what_others_published)
 Test(scenario, full_begins_with_what_standard_says)
 {
 	static const char text[] = HEAD PARAMS VARIANTS
-		"\"sizes\": {\"standard\": {\"subscribers\": 12, \"starts\": 3},"
+		"\"sizes\": {\"smoke\": {}, \"quick\": {},"
+		"\"standard\": {\"subscribers\": 12, \"starts\": 3},"
 		"\"full\": {\"starts\": 5}}}";
 	struct param_changes set = {0};
 	double values[PARAM_COUNT];
@@ -305,6 +312,101 @@ Test(scenario, full_begins_with_what_standard_says)
 	cr_assert_float_eq(values[PARAM_STARTS], 5, 0);
 	scenario_values(&s, &s.variants[0], SIZE_STANDARD, &set, values);
 	cr_assert_float_eq(values[PARAM_STARTS], 3, 0);
+	scenario_release(&s);
+	doc_release(&d);
+}
+
+Test(scenario, set_takes_what_the_parameter_can_be)
+{
+	static const struct {
+		const char *text, *message;
+	} rows[] = {
+		{"rooms=2", ""},
+		{"rooms=2.0", ""},
+		{"rooms=1e3", ""},
+		{"load=.25", ""},
+		{"slice_ms=99.5", ""},
+		{"margin=0.05", ""},
+		{"percentile=99.9", ""},
+		{"rooms=1.5", "whole number"},
+		{"pairs=2.5", "whole number"},
+		{"workers=1.5", "whole number"},
+		{"payload=69.9", "whole number"},
+		{"poisson=0.5", "whole number"},
+		{"stamps=0.3", "whole number"},
+		{"ramp=0.5", "whole number"},
+		{"rooms=0x10", "whole number"},
+		{"rooms= 5", "whole number"},
+		{"rooms=", "whole number"},
+		{"rate=0x10", "number"},
+		{"rate=inf", "number"},
+		{"rate=1e999", "number"},
+		{"rate=nan", "number"},
+		{"rate=1 ", "number"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct param_changes set = {0};
+		char message[128] = "", expected[128] = "";
+
+		if (rows[i].message[0])
+			(void)snprintf(expected, sizeof(expected),
+				       "--set %s: expected a %s", rows[i].text,
+				       rows[i].message);
+		cr_expect_eq(param_set(&set, rows[i].text, message, 128),
+			     rows[i].message[0] ? ERR_USAGE : ERR_OK);
+		cr_expect_str_eq(message, expected);
+	}
+}
+
+#define CHAT                                                                   \
+	HEAD "\"parameters\": {\"rooms\": {\"value\": 100, \"help\": \"h\"}, " \
+	     "\"members\": {\"value\": 10, \"help\": \"h\"}},\n" VARIANTS      \
+	     "\"sizes\": {\"smoke\": {\"rooms\": 10, \"members\": 4}, "        \
+	     "\"quick\": {}, \"standard\": {}}}"
+
+Test(scenario, rooms_and_members_fit_once_all_is_set)
+{
+	static const struct {
+		const char *rooms, *members;
+		enum scenario_size size;
+		const char *message;
+	} rows[] = {
+		{"rooms=9000", "members=1", SIZE_QUICK, ""},
+		{"rooms=1", "members=9000", SIZE_SMOKE, ""},
+		{"rooms=2250", NULL, SIZE_SMOKE, ""},
+		{"rooms=2250", NULL, SIZE_QUICK,
+		 "--set rooms=2250 and members=10: s takes up to 9000 members "
+		 "in all rooms together, not 22500"},
+		{NULL, "members=901", SIZE_SMOKE,
+		 "rooms=10 and --set members=901: s takes up to 9000 members "
+		 "in all rooms together, not 9010"},
+		{"rooms=800", "members=80", SIZE_QUICK,
+		 "--set rooms=800 and --set members=80: s takes up to 9000 "
+		 "members in all rooms together, not 64000"},
+	};
+	struct scenario s;
+	struct doc d;
+
+	cr_assert_eq(doc_parse(&d, "s.json", CHAT, strlen(CHAT)), ERR_OK);
+	cr_assert_eq(scenario_read(&s, &d), ERR_OK, "%s", d.error);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct param_changes set = {0};
+		char message[256] = "";
+
+		if (rows[i].rooms)
+			cr_assert_eq(
+				param_set(&set, rows[i].rooms, message, 256),
+				ERR_OK);
+		if (rows[i].members)
+			cr_assert_eq(
+				param_set(&set, rows[i].members, message, 256),
+				ERR_OK);
+		cr_expect_eq(
+			scenario_fits(&s, rows[i].size, &set, message, 256),
+			rows[i].message[0] ? ERR_USAGE : ERR_OK);
+		cr_expect_str_eq(message, rows[i].message);
+	}
 	scenario_release(&s);
 	doc_release(&d);
 }

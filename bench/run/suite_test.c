@@ -20,11 +20,12 @@
 
 static const char scenario_text[] =
 	"{\"name\": \"tiny\", \"description\": \"d\", \"teaches\": \"t\","
-	"\"method\": \"pairs\", \"parameters\": {},"
+	"\"method\": \"pairs\", \"parameters\": {\"subscribers\": "
+	"  {\"value\": 20, \"help\": \"h\"}},"
 	"\"variants\": [{\"name\": \"w\", \"kind\": \"closed\", \"window\": 2,"
 	"  \"subscribers\": 20, \"pairs\": 3, \"slice_ms\": 20,"
 	"  \"warmup_ms\": 10, \"warmup_max\": 1, \"check_messages\": 5}],"
-	"\"sizes\": {}}";
+	"\"sizes\": {\"smoke\": {}, \"quick\": {}, \"standard\": {}}}";
 
 static const char bare_text[] =
 	"{\"name\": \"bare\", \"dialect\": \"bare\", \"start\": "

@@ -31,6 +31,8 @@ static char **read_argv(struct doc *d, const char *key, bool required)
 		}
 		argv[n++] = xstrdup(c->valuestring);
 	}
+	if (argv[0] && !argv[0][0])
+		doc_fail(d, list->child, "expected a program");
 	return argv;
 }
 
@@ -73,6 +75,28 @@ static bool read_flag(struct doc *d, const char *key)
 	return cJSON_IsTrue(item);
 }
 
+/* It goes into a request's first line. */
+static void check_path(struct doc *d, const char *path)
+{
+	bool fits = path[0] == '/' || !path[0];
+
+	for (; *path; path++)
+		fits &= *path > ' ' && *path < 0x7f && *path != '#';
+	if (!fits)
+		doc_fail(d, doc_get(d, d->root, "path", true),
+			 "expected a / and printable ASCII without # and "
+			 "blanks");
+}
+
+static void check_deflate(struct doc *d, const struct target *t)
+{
+	if (t->deflate && strcmp(t->dialect, "ws") != 0 &&
+	    strcmp(t->dialect, DIALECT_WS_PLAIN) != 0)
+		doc_fail(d, doc_get(d, d->root, "deflate", true),
+			 "the dialect %s has no permessage-deflate",
+			 t->dialect);
+}
+
 enum err target_read(struct target *t, struct doc *d)
 {
 	static const char *const known[] = {"name",    "description", "dialect",
@@ -82,18 +106,25 @@ enum err target_read(struct target *t, struct doc *d)
 
 	*t = (struct target){0};
 	doc_only(d, d->root, known);
-	t->name = short_text(d, "name", NULL);
+	t->file = xstrdup(d->path);
+	t->name = xstrdup(doc_name(d, d->root, "name"));
+	t->line = doc_line(d, doc_get(d, d->root, "name", true));
 	t->description = xstrdup(doc_text(d, d->root, "description", ""));
 	t->dialect = xstrdup(doc_text(d, d->root, "dialect", NULL));
 	t->path = short_text(d, "path", "");
+	check_path(d, t->path);
 	t->nsp = short_text(d, "namespace", "");
+	if (t->nsp[0] && t->nsp[0] != '/')
+		doc_fail(d, doc_get(d, d->root, "namespace", true),
+			 "expected a / first");
 	t->ready_ms =
-		(uint64_t)doc_number(d, d->root, "ready_ms", 1, 600000, 10000);
-	t->warmup = doc_number(d, d->root, "warmup", 0, 1e7, 0);
-	t->suite = (int)doc_number(d, d->root, "suite", 0, 1000, 0);
+		(uint64_t)doc_whole(d, d->root, "ready_ms", 1, 600000, 10000);
+	t->warmup = doc_whole(d, d->root, "warmup", 0, 1e7, 0);
+	t->suite = (int)doc_whole(d, d->root, "suite", 0, 1000, 0);
 	t->deflate = read_flag(d, "deflate");
 	if (!doc_failed(d))
 		check_dialect(d, t->dialect);
+	check_deflate(d, t);
 	t->start = read_argv(d, "start", true);
 	t->version = read_argv(d, "version", false);
 	return doc_failed(d) ? ERR_USAGE : ERR_OK;
@@ -103,6 +134,7 @@ void target_release(struct target *t)
 {
 	target_argv_free(t->start);
 	target_argv_free(t->version);
+	free(t->file);
 	free(t->name);
 	free(t->description);
 	free(t->dialect);

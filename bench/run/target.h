@@ -16,6 +16,8 @@
 #include "servers/base/err.h"
 
 struct target {
+	char *file;    /* that it was read from */
+	unsigned line; /* of its name there */
 	char *name, *description;
 	char *dialect;	/* as load_target has it */
 	char *path;	/* "": the dialect's usual one */
