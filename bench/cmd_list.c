@@ -115,6 +115,10 @@ int cmd_list(int argc, char **argv)
 		opt_help(table, &defaults, stdout);
 		return CMD_OK;
 	}
+	if ((o.scenarios && !o.scenarios[0]) || (o.targets && !o.targets[0]))
+		return cmd_usage("list", "--%s: expected a folder, got \"\"",
+				 o.scenarios && !o.scenarios[0] ? "scenarios"
+								: "targets");
 	if (home_find(&home, message, sizeof(message)))
 		return cmd_usage("list", "%s", message);
 	if (catalogue_init(&c, &home, o.scenarios, o.targets))

@@ -95,12 +95,36 @@ static void help(void)
 
 /* Where it goes */
 
+/* Whether what a run leaves there can take its place. */
+static bool has_places(const char *folder, char *path, size_t size)
+{
+	static const struct {
+		const char *name;
+		bool folder;
+	} places[] = {{"run.json", false}, {"report.md", false}, {"hdr", true}};
+	struct stat st;
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		if (path_join(path, size, folder, places[i].name)) {
+			errno = ENAMETOOLONG;
+			return false;
+		}
+		if (stat(path, &st) != 0)
+			continue;
+		errno = S_ISDIR(st.st_mode) ? EISDIR : ENOTDIR;
+		if ((S_ISDIR(st.st_mode) != 0) != places[i].folder ||
+		    (places[i].folder && access(path, W_OK | X_OK) != 0))
+			return false;
+	}
+	return true;
+}
+
 static enum err make_folder(struct job *j, const char *out, time_t started)
 {
 	char results[PATH_MAX], name[32], path[PATH_MAX];
 	enum err e = ERR_OK;
 
-	if (out && out[0]) {
+	if (out) {
 		if (snprintf(path, sizeof(path), "%s", out) >=
 		    (int)sizeof(path))
 			e = ERR_LIMIT;
@@ -114,6 +138,8 @@ static enum err make_folder(struct job *j, const char *out, time_t started)
 		e = path_make(path);
 	/* From here on it must hold wherever the servers are started. */
 	if (!e && (!realpath(path, j->folder) || access(j->folder, W_OK) != 0))
+		e = ERR_IO;
+	if (!e && !has_places(j->folder, path, sizeof(path)))
 		e = ERR_IO;
 	if (e)
 		(void)snprintf(j->message, sizeof(j->message),
@@ -361,12 +387,32 @@ static enum err repeat(struct job *j, struct again *a, struct job_options *o,
 	return e;
 }
 
+/* An empty variable of a script's must not mean the usual folder. */
+static enum err check_folders(struct job *j, const struct job_options *o)
+{
+	const struct {
+		const char *option, *value;
+	} folders[] = {{"out", o->out},
+		       {"scenarios", o->scenarios_folder},
+		       {"targets", o->targets_folder}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		if (!folders[i].value || folders[i].value[0])
+			continue;
+		(void)snprintf(j->message, sizeof(j->message),
+			       "--%s: expected a folder, got \"\"",
+			       folders[i].option);
+		return ERR_USAGE;
+	}
+	return ERR_OK;
+}
+
 static enum err prepare(struct job *j, struct again *a, struct job_options *o,
 			struct opt_list *operands)
 {
-	enum err e = ERR_OK;
+	enum err e = check_folders(j, o);
 
-	if (o->again)
+	if (!e && o->again)
 		e = repeat(j, a, o, operands);
 	if (!e && !o->again && (o->missing || o->force)) {
 		(void)snprintf(j->message, sizeof(j->message),

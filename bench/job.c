@@ -11,6 +11,21 @@
 
 #define BASELINE "bare"
 
+/*
+ * Results are found by names, so that two files must not have the same: the
+ * later one is at fault, unless it is the very same, which is taken once.
+ */
+static enum err check_twice(struct job *j, const char *file, unsigned line,
+			    const char *name, const char *earlier)
+{
+	if (catalogue_same(file, earlier))
+		return ERR_OK;
+	(void)snprintf(j->message, sizeof(j->message),
+		       "%.400s:%u: \"name\": %.64s is the name of %.400s, too",
+		       file, line, name, earlier);
+	return ERR_USAGE;
+}
+
 /* Scenarios */
 
 static int by_place(const void *a, const void *b)
@@ -30,11 +45,20 @@ static enum err add_scenario(struct job *j, const char *name, bool suite_only)
 	slot = &s->scenarios[s->scenario_count];
 	e = catalogue_scenario(&j->catalogue, name, slot, j->message,
 			       sizeof(j->message));
-	if (e || (suite_only && slot->suite == 0))
+	if (e || (suite_only && slot->suite == 0)) {
 		scenario_release(slot);
-	else
-		s->scenario_count++;
-	return e;
+		return e;
+	}
+	for (size_t i = 0; i < s->scenario_count; i++) {
+		if (strcmp(s->scenarios[i].name, slot->name) != 0)
+			continue;
+		e = check_twice(j, slot->file, slot->line, slot->name,
+				s->scenarios[i].file);
+		scenario_release(slot);
+		return e;
+	}
+	s->scenario_count++;
+	return ERR_OK;
 }
 
 static enum err choose_scenarios(struct job *j, const struct opt_list *named)
@@ -87,10 +111,12 @@ static enum err add_target(struct job *j, const char *name, bool suite_only)
 		return e;
 	}
 	for (size_t i = 0; i < s->target_count; i++) {
-		if (strcmp(s->targets[i].name, slot->name) == 0) {
-			target_release(slot);
-			return ERR_OK;
-		}
+		if (strcmp(s->targets[i].name, slot->name) != 0)
+			continue;
+		e = check_twice(j, slot->file, slot->line, slot->name,
+				s->targets[i].file);
+		target_release(slot);
+		return e;
 	}
 	s->target_count++;
 	return ERR_OK;
@@ -237,6 +263,18 @@ static enum err check_set(struct job *j)
 	return ERR_OK;
 }
 
+/* With all that is set, as it will be run. */
+static enum err check_together(struct job *j)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < j->suite.scenario_count && !e; i++)
+		e = scenario_fits(&j->suite.scenarios[i], j->suite.size,
+				  &j->suite.set, j->message,
+				  sizeof(j->message));
+	return e;
+}
+
 static enum err set_params(struct job *j, const struct job_options *o)
 {
 	char pairs[32];
@@ -250,16 +288,29 @@ static enum err set_params(struct job *j, const struct job_options *o)
 		e = param_set(&j->suite.set, pairs, j->message,
 			      sizeof(j->message));
 	}
-	return e ? e : check_set(j);
+	if (!e)
+		e = check_set(j);
+	return e ? e : check_together(j);
 }
 
 static enum err set_until(struct job *j, const struct job_options *o)
 {
 	enum err e = ERR_OK;
 
-	for (size_t i = 0; i < o->until.count && !e; i++)
-		e = until_add(&j->suite.until, o->until.items[i], j->message,
-			      sizeof(j->message));
+	for (size_t i = 0; i < o->until.count && !e; i++) {
+		const char *text = o->until.items[i];
+
+		if (text[0] && text[0] != '=') {
+			e = until_add(&j->suite.until, text, j->message,
+				      sizeof(j->message));
+			continue;
+		}
+		(void)snprintf(j->message, sizeof(j->message),
+			       "--until \"%.60s\": expected METRIC or "
+			       "METRIC=N%%",
+			       text);
+		e = ERR_USAGE;
+	}
 	j->suite.until.max_s = (double)o->until_max;
 	return e;
 }
@@ -271,6 +322,7 @@ enum err job_prepare(struct job *j, const struct job_options *o,
 
 	if (e)
 		return e;
+	j->suite.size = (enum scenario_size)o->size;
 	(void)snprintf(j->message, sizeof(j->message),
 		       "the name of a folder is too long");
 	e = catalogue_init(&j->catalogue, &j->home, o->scenarios_folder,
@@ -288,7 +340,6 @@ enum err job_prepare(struct job *j, const struct job_options *o,
 	if (!e)
 		e = set_until(j, o);
 	j->suite.home = &j->home;
-	j->suite.size = (enum scenario_size)o->size;
 	j->suite.quiet = o->quiet;
 	j->suite.no_counts = o->no_counts;
 	if (!e && suite_planned(&j->suite) <= 0) {

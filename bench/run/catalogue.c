@@ -177,13 +177,13 @@ static void check_target(const struct catalogue *c, struct doc *d,
 static void check_targets(const struct catalogue *c, struct doc *d)
 {
 	const cJSON *list = doc_get(d, d->root, "targets", false);
-	const cJSON *item;
 
-	cJSON_ArrayForEach(item, list) check_target(c, d, item);
+	for (const cJSON *i = list ? list->child : NULL; i; i = i->next)
+		check_target(c, d, i);
 	check_target(c, d, doc_get(d, d->root, "baseline", false));
 	list = doc_get(d, d->root, "published", false);
-	cJSON_ArrayForEach(item, list)
-		check_target(c, d, doc_get(d, item, "target", true));
+	for (const cJSON *i = list ? list->child : NULL; i; i = i->next)
+		check_target(c, d, doc_get(d, i, "target", true));
 }
 
 enum err catalogue_scenario(const struct catalogue *c, const char *name,

@@ -61,6 +61,17 @@ describe("before the work starts", () => {
     assert.equal(readFileSync(out, "utf8"), "mine");
   });
 
+  for (const [name, make, why] of [
+    ["run.json", mkdirSync, "Is a directory"],
+    ["report.md", mkdirSync, "Is a directory"],
+    ["hdr", (path) => writeFileSync(path, "mine"), "Not a directory"]])
+    test(`something else where ${name} is to be`, () => {
+      const out = mkdtempSync(join(folder, "taken-"));
+      make(join(out, name));
+      toldBefore(run(out), new RegExp(`cannot write to .*/${name}: ${why}\\n$`));
+      assert.deepEqual(readdirSync(out), [name]);
+    });
+
   const mounts = spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]).status === 0;
   test("a disk without room", { skip: mounts ? false : "nothing can be mounted here" }, () => {
     const out = join(folder, "small");
@@ -70,6 +81,59 @@ describe("before the work starts", () => {
         'test -z "$(ls "$FOLDER")" || exit 8; exit $code',
       program("pushmark"), out, ...smoke(out)], { env: { ...process.env, FOLDER: out } }));
     toldBefore(end, /may need [\d.]+ MB, and 0\.3 MB are free there/);
+  });
+});
+
+describe("what cannot be", () => {
+  const own = (name, text) => {
+    const path = join(mkdtempSync(join(folder, "own-")), name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const ws = { name: "ws", dialect: "ws", start: ["x"] };
+  const json = (object) => JSON.stringify(object, null, 1);
+
+  function refused(args, what) {
+    const { status, stdout, stderr } = spawnSync(program("pushmark"), ["run", ...args]);
+    assert.equal(status, 2, stderr);
+    assert.equal(stdout.toString(), "");
+    assert.match(stderr.toString(), /^pushmark run: [^\n]+\n$/);
+    assert.ok(stderr.toString().endsWith(`${what}\n`), stderr.toString());
+  }
+
+  for (const [args, what] of [
+    [["--out", ""], '--out: expected a folder, got ""'],
+    [["--targets", ""], '--targets: expected a folder, got ""'],
+    [["--until", "=5"], '--until "=5": expected METRIC or METRIC=N%'],
+    [["chat", "--set", "rooms=1.5"], "--set rooms=1.5: expected a whole number"],
+    [["chat", "--set", "rooms=0x10"], "--set rooms=0x10: expected a whole number"],
+    [["chat", "--set", "rooms=800", "--set", "members=80"], "--set rooms=800 and --set " +
+      "members=80: chat takes up to 9000 members in all rooms together, not 64000"],
+    [["chat", "--size", "smoke", "--set", "rooms=2251"], "--set rooms=2251 and members=4: " +
+      "chat takes up to 9000 members in all rooms together, not 9004"]])
+    test(args.join(" "), () => refused(args, what));
+
+  test("two targets of one name", () => {
+    const mine = own("ws.json", json(ws));
+    refused(["fanout", "--target", "ws", "--target", mine], "bench/targets/ws.json, too");
+    const bare = own("bare.json", json({ ...ws, name: "bare" }));
+    refused(["fanout", "--target", bare], "bench/targets/bare.json, too");
+  });
+
+  test("a target's path with a line's end, a program without a name", () => {
+    const path = own("ws.json", json({ ...ws, path: "/a\r\nb" }));
+    refused(["fanout", "--target", path],
+      `${path}:7: "path": expected a text without control characters`);
+    const start = own("ws.json", json({ ...ws, start: [""] }));
+    refused(["fanout", "--target", start], `${start}:5: expected a program`);
+  });
+
+  test("a scenario whose size is a list", () => {
+    const text = readFileSync(new URL("../../bench/scenarios/fanout.json", import.meta.url), "utf8");
+    const scenario = JSON.parse(text);
+    scenario.sizes.quick = [{ rooms: 1 }];
+    const path = own("fanout.json", JSON.stringify(scenario));
+    refused([path], `${path}:1: "quick": expected an object`);
   });
 });
 
