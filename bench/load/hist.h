@@ -83,7 +83,9 @@ bool hist_next(const struct hist *h, uint32_t *cursor, uint64_t *value,
 /*
  * As HdrHistogram's outputPercentileDistribution() with five ticks per half
  * distance, which other tools plot: values are divided by `scale` (1e6 gives
- * milliseconds). Whether all could be written is for the caller to ask.
+ * milliseconds) and have six decimals instead of three, so that those of some
+ * microseconds keep their digits. Whether all could be written is for the
+ * caller to ask.
  */
 void hist_write_text(const struct hist *h, double scale, FILE *f);
 

@@ -5,7 +5,8 @@
 
 #include "bench/load/hist.h"
 
-#define TICKS 5.0 /* per half of what is left to 100 */
+#define TICKS 5.0  /* per half of what is left to 100 */
+#define DECIMALS 6 /* of a value: of milliseconds down to nanoseconds */
 
 /* To the nearest at `digits` decimals, halves up as HdrHistogram has them. */
 static void put(FILE *f, int width, int digits, double value)
@@ -47,7 +48,7 @@ static void moments(const struct hist *h, double *mean, double *sd)
 
 static void put_line(FILE *f, double value, double level, uint64_t seen)
 {
-	put(f, 12, 3, value);
+	put(f, 12, DECIMALS, value);
 	(void)fputc(' ', f);
 	put(f, 2, 12, level / 100);
 	(void)fprintf(f, " %10" PRIu64, seen);
@@ -89,11 +90,11 @@ void hist_write_text(const struct hist *h, double scale, FILE *f)
 	put_lines(h, scale, f);
 	moments(h, &mean, &sd);
 	(void)fputs("#[Mean    = ", f);
-	put(f, 12, 3, mean / scale);
+	put(f, 12, DECIMALS, mean / scale);
 	(void)fputs(", StdDeviation   = ", f);
-	put(f, 12, 3, sd / scale);
+	put(f, 12, DECIMALS, sd / scale);
 	(void)fputs("]\n#[Max     = ", f);
-	put(f, 12, 3, (double)h->max / scale);
+	put(f, 12, DECIMALS, (double)h->max / scale);
 	(void)fprintf(f,
 		      ", Total count    = %12" PRIu64 "]\n"
 		      "#[Buckets = %12d, SubBuckets     = %12d]\n",

@@ -77,9 +77,9 @@ Test(distributions, are_files_of_what_the_target_has)
 	cr_assert_str_eq(file_of(json, "last"), last);
 	cr_assert_null(file_of(json, "first"));
 	cr_assert_null(file_of(json, "ack"));
-	cr_assert(holds(folder, last, "#[Max     =      100.000"));
+	cr_assert(holds(folder, last, "#[Max     =   100.000"));
 	cr_assert(holds(folder, last, "Total count    =          100]"));
-	cr_assert(holds(folder, file_of(json, "all"), "=       50.000"));
+	cr_assert(holds(folder, file_of(json, "all"), "=    50.000"));
 	cJSON_Delete(json);
 }
 
