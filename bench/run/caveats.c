@@ -292,6 +292,10 @@ struct cJSON *caveats_of(const struct measurement *m)
 		add(list, "System calls could not be counted: %s.",
 		    m->check.uncounted[0] ? m->check.uncounted
 					  : "nothing was delivered");
+	if (m->check.compressed)
+		add(list, "Messages come compressed, envelope and all: in the "
+			  "bytes, payload is what was sent of both, and no "
+			  "least follows from the protocol.");
 	about_softirq(list, m);
 	if (m->baseline && m->pairs > 0)
 		about_load(list, m);

@@ -176,6 +176,32 @@ Test(caveats, what_ended_under_load)
 	     "their CPU, since it did not wait for them: it is not counted.");
 }
 
+/* Whether a note begins so; the whole of it, or NULL. Owned by `list`. */
+static const char *note(const cJSON *list, const char *begin)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, list)
+	{
+		if (strncmp(item->valuestring, begin, strlen(begin)) == 0)
+			return item->valuestring;
+	}
+	return NULL;
+}
+
+Test(caveats, compressed_bytes_are_told_as_such)
+{
+	static const char begin[] = "Messages come compressed";
+	cJSON *list = caveats_of(&m);
+
+	cr_assert_null(note(list, begin));
+	cJSON_Delete(list);
+	m.check.compressed = true;
+	list = caveats_of(&m);
+	cr_assert(note(list, begin));
+	cJSON_Delete(list);
+}
+
 static void wire_is(struct machine machine, const char *expected)
 {
 	struct meters meters = {0};

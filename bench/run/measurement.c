@@ -108,40 +108,44 @@ void measurement_release(struct measurement *m)
 
 /* Taking in */
 
-/* Messages that leave together, as the model understands it. */
-static uint32_t together_of(const struct measurement *m)
+/* Messages that may leave at once, as the model understands it. */
+static uint64_t together_of(const struct measurement *m)
 {
-	double n = m->variant->kind == LOAD_CLOSED ? m->values[PARAM_WINDOW]
-		   : m->variant->kind == LOAD_OPEN ? m->values[PARAM_BURST]
-						   : 1;
+	double window = m->values[PARAM_WINDOW];
 
-	return n >= 1 ? (uint32_t)n : 1;
+	return m->variant->kind == LOAD_CLOSED && window >= 1 ? (uint64_t)window
+							      : 0;
 }
 
 static void check_wire(struct measurement *m, const struct load_result *r,
-		       double units)
+		       double units, int mtu)
 {
 	struct check *c = &m->check;
 	struct wire_case w = {
 		.dialect = m->target->dialect,
+		.path = m->target->path,
 		.payload = (uint32_t)m->values[PARAM_PAYLOAD],
+		.messages = r->messages,
+		.rooms = (uint32_t)m->values[PARAM_ROOMS],
 		.together = together_of(m),
 		.room = "load-1",
-		.position = r->messages,
+		.mtu = mtu > 0 ? (uint32_t)mtu : 0,
+		.deflate = m->target->deflate,
 	};
 
 	c->split = units > 0 && r->segments_in > 0;
 	if (!c->split)
 		return;
+	c->compressed = m->target->deflate;
 	c->segments = (double)(r->segments_in + r->segments_out) / units;
-	wire_measured(r, w.payload, units, &c->to_client, &c->to_server);
-	c->modelled = m->variant->kind != LOAD_RTT &&
+	wire_measured(&w, r, units, &c->to_client, &c->to_server);
+	c->modelled = m->variant->kind != LOAD_RTT && r->messages > 0 &&
 		      wire_model(&w, &c->model_to_client, &c->model_to_server);
 }
 
 void measurement_check(struct measurement *m, const struct rig_slice *s,
 		       const char *uncounted,
-		       const struct syscall_counts *calls)
+		       const struct syscall_counts *calls, int mtu)
 {
 	struct check *c = &m->check;
 	double units = rig_slice_units(s);
@@ -155,7 +159,7 @@ void measurement_check(struct measurement *m, const struct rig_slice *s,
 	c->counted = !uncounted && units > 0;
 	c->syscalls = units > 0 ? (double)calls->all / units : 0;
 	c->writes = units > 0 ? (double)calls->writes / units : 0;
-	check_wire(m, &s->result, units);
+	check_wire(m, &s->result, units, mtu);
 	(void)snprintf(c->uncounted, sizeof(c->uncounted), "%s",
 		       uncounted ? uncounted : "");
 }

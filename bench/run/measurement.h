@@ -69,6 +69,7 @@ struct check {
 	char uncounted[128]; /* why not */
 	/* Of what went over the wire, and what the protocol needs at least. */
 	bool split, modelled;
+	bool compressed; /* see wire.h for what payload is then */
 	double segments; /* of TCP per unit, both ways, also without data */
 	struct wire_bytes to_client, to_server;
 	struct wire_bytes model_to_client, model_to_server;
@@ -127,10 +128,13 @@ void measurement_init(struct measurement *m, const struct scenario *s,
 void measurement_release(struct measurement *m);
 
 /* Operations */
-/* What --set, size and file say, before anything is measured. */
+/*
+ * What --set, size and file say, before anything is measured. `mtu` of the
+ * interface between server and worker, or 0.
+ */
 void measurement_check(struct measurement *m, const struct rig_slice *s,
 		       const char *uncounted,
-		       const struct syscall_counts *calls);
+		       const struct syscall_counts *calls, int mtu);
 /*
  * Two neighbouring slices, which ran at place `place` (even: the baseline
  * first). They are kept in any case. They do not count when one is not

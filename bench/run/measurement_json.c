@@ -127,6 +127,7 @@ static void put_wire(cJSON *object, const struct check *c)
 	if (!c->split)
 		return;
 	json = put_object(object, "wire");
+	put_bool(json, "compressed", c->compressed);
 	put_directions(json, &c->to_client, &c->to_server);
 	if (!c->modelled)
 		return;

@@ -133,7 +133,7 @@ enum err probe_check(struct cell *c, struct measurement *m)
 		syscalls_read(&calls, &counts);
 	if (!e)
 		measurement_check(m, &slice, opened ? calls.reason : NULL,
-				  &counts);
+				  &counts, c->suite->machine.loopback_mtu);
 	syscalls_close(&calls);
 	rig_slice_release(&slice);
 	return e;
