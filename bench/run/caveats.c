@@ -42,6 +42,38 @@ static void about_pairs(cJSON *list, const struct measurement *m)
 			    : "");
 }
 
+/* The ratios of so many starts are told one by one, else the extremes. */
+#define TOLD 8
+
+static void about_starts(cJSON *list, const struct measurement *m)
+{
+	enum metric primary = measurement_primary(m);
+	double least = INFINITY, most = 0;
+	char told[128] = "";
+	struct starts s;
+	size_t count, n = 0;
+
+	if (!measurement_starts(m, primary, &s) || !starts_differ(&s))
+		return;
+	count = starts_count(&s);
+	for (size_t i = 0; i < count; i++) {
+		double ratio = starts_ratio(&s, i);
+
+		least = fmin(least, ratio);
+		most = fmax(most, ratio);
+		if (count <= TOLD)
+			n += (size_t)snprintf(told + n, sizeof(told) - n,
+					      "%s%.3g", i ? ", " : "", ratio);
+	}
+	if (count > TOLD)
+		(void)snprintf(told, sizeof(told), "%.3g to %.3g", least, most);
+	add(list,
+	    "The %zu starts of the servers differ by more than their slices "
+	    "explain (ratios of %s: %s): the interval is at least that of the "
+	    "starts, each of which counts as one observation.",
+	    count, metric_name(primary), told);
+}
+
 static void about_workers(cJSON *list, const struct measurement *m)
 {
 	double workers = m->values[PARAM_WORKERS];
@@ -301,8 +333,10 @@ struct cJSON *caveats_of(const struct measurement *m)
 		about_load(list, m);
 	about_ended(list, m);
 	about_machine(list, m);
-	if (m->baseline)
+	if (m->baseline) {
 		about_pairs(list, m);
+		about_starts(list, m);
+	}
 	if (!m->baseline && measurement_client_bound(m))
 		add(list,
 		    "The load worker used over %.0f %% of its core: times are "

@@ -202,6 +202,73 @@ Test(caveats, compressed_bytes_are_told_as_such)
 	cJSON_Delete(list);
 }
 
+/* `starts` of ten pairs, of which the last costs so many times as much. */
+static void measure_starts(unsigned starts, double times)
+{
+	for (size_t i = 0; i < starts * (size_t)10; i++) {
+		unsigned start = (unsigned)(i / 10);
+		struct rig_slice pair[SIDES];
+
+		for (int k = 0; k < SIDES; k++) {
+			rig_slice_init(&pair[k]);
+			pair[k].valid = true;
+			pair[k].result.kind = LOAD_CLOSED;
+			pair[k].result.end_ns = 1000000000;
+			pair[k].result.deliveries = 1000;
+			pair[k].cost.cpu_ns = 10000000 + i * i % 7 * 100000;
+		}
+		if (start + 1 == starts)
+			pair[SIDE_TARGET].cost.cpu_ns =
+				(uint64_t)(times * (double)pair[SIDE_TARGET]
+							   .cost.cpu_ns);
+		pair[SIDE_BASELINE].cost.cpu_ns += i % 3 * 50000;
+		cr_assert_not(measurement_pair(&m, pair, i, start, false));
+		for (int k = 0; k < SIDES; k++)
+			rig_slice_release(&pair[k]);
+	}
+	measurement_conclude(&m);
+}
+
+Test(caveats, starts_that_differ_are_told)
+{
+	static const char expected[] =
+		"The 3 starts of the servers differ by more than their slices "
+		"explain (ratios of server_cpu: 0.996, 0.995, 1.09): ";
+	cJSON *list;
+
+	m.seed = 1;
+	measure_starts(3, 1.1);
+	list = caveats_of(&m);
+	cr_assert(note(list, "The 3 starts of the servers differ"));
+	cr_assert(note(list, expected), "%s", note(list, "The 3 starts"));
+	cJSON_Delete(list);
+	cr_assert_lt(m.ratios[METRIC_SERVER_CPU].low, 0.95);
+	cr_assert_gt(m.ratios[METRIC_SERVER_CPU].high, 1.1);
+}
+
+Test(caveats, many_starts_that_differ_are_told_by_the_extremes)
+{
+	cJSON *list;
+
+	measure_starts(9, 1.1);
+	list = caveats_of(&m);
+	cr_assert(strstr(note(list, "The 9 starts"),
+			 "(ratios of server_cpu: 0.995 to 1.09)"),
+		  "%s", note(list, "The 9 starts"));
+	cJSON_Delete(list);
+}
+
+Test(caveats, of_starts_alike_nothing_is_told)
+{
+	cJSON *list;
+
+	measure_starts(4, 1);
+	list = caveats_of(&m);
+	cr_assert_null(note(list, "The 4 starts"));
+	cJSON_Delete(list);
+	cr_assert_gt(m.ratios[METRIC_SERVER_CPU].low, 0.98);
+}
+
 static void wire_is(struct machine machine, const char *expected)
 {
 	struct meters meters = {0};

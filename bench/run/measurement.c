@@ -95,6 +95,7 @@ void measurement_release(struct measurement *m)
 		tally_release(&m->tallies[i]);
 	for (int i = 0; i < METRICS; i++)
 		free(m->logs[i]);
+	free(m->starts);
 	for (int i = 0; i < METER_ROLES; i++)
 		hist_release(&m->hiccups[i]);
 	free(m->points);
@@ -189,13 +190,16 @@ static void tally_add(struct tally *t, const struct rig_slice *s)
 	hist_merge(&t->client_lag, &r->client_lag);
 }
 
-static void add_logs(struct measurement *m, const struct rig_slice pair[SIDES])
+static void add_logs(struct measurement *m, const struct rig_slice pair[SIDES],
+		     unsigned start)
 {
 	if (m->pairs == m->capacity) {
 		m->capacity = m->capacity ? m->capacity * 2 : 32;
 		for (int i = 0; i < METRICS; i++)
 			m->logs[i] = xrealloc(m->logs[i],
 					      m->capacity * sizeof(double));
+		m->starts =
+			xrealloc(m->starts, m->capacity * sizeof(*m->starts));
 	}
 	for (int i = 0; i < METRICS; i++) {
 		double a = metric_value((enum metric)i, &pair[SIDE_BASELINE]);
@@ -203,6 +207,7 @@ static void add_logs(struct measurement *m, const struct rig_slice pair[SIDES])
 
 		m->logs[i][m->pairs] = a > 0 && b > 0 ? log(b / a) : NAN;
 	}
+	m->starts[m->pairs] = start;
 	m->pairs++;
 }
 
@@ -243,7 +248,7 @@ bool measurement_pair(struct measurement *m, const struct rig_slice pair[SIDES],
 		return true;
 	}
 	m->disturbed += disturbed;
-	add_logs(m, pair);
+	add_logs(m, pair, start);
 	for (int i = 0; i < SIDES; i++) {
 		tally_add(&m->tallies[i], &pair[i]);
 		measurement_hiccups(m, &pair[i]);
@@ -276,16 +281,28 @@ void measurement_fail(struct measurement *m, const struct rig *r)
 
 /* Concluding */
 
+bool measurement_starts(const struct measurement *m, enum metric metric,
+			struct starts *out)
+{
+	*out = (struct starts){m->logs[metric], m->starts, m->pairs};
+	if (!out->logs || !out->of)
+		return false;
+	for (size_t i = 0; i < m->pairs; i++) {
+		if (isnan(out->logs[i]))
+			return false;
+	}
+	return m->pairs > 0;
+}
+
 static struct figure ratio_of(const struct measurement *m, enum metric metric)
 {
+	struct starts s;
 	struct rng rng;
 
-	for (size_t i = 0; i < m->pairs; i++) {
-		if (isnan(m->logs[metric][i]))
-			return (struct figure){0};
-	}
+	if (!measurement_starts(m, metric, &s))
+		return (struct figure){0};
 	rng_seed(&rng, m->seed);
-	return stats_ratio(m->logs[metric], m->pairs, &rng);
+	return starts_figure(&s, &rng);
 }
 
 static struct figure memory_of(const struct measurement *m)

@@ -20,6 +20,7 @@
 #include "bench/run/rig.h"
 #include "bench/run/scenario.h"
 #include "bench/run/softirq.h"
+#include "bench/run/starts.h"
 #include "bench/run/stats.h"
 #include "bench/run/target.h"
 
@@ -93,6 +94,7 @@ struct measurement {
 	struct cJSON *slices; /* owned: an array */
 	struct tally tallies[SIDES];
 	double *logs[METRICS]; /* of the pairs that count; NaN: not had */
+	unsigned *starts;      /* in which each of those ran */
 	size_t pairs, capacity;
 	size_t disturbed;     /* of the pairs that count */
 	size_t repeated;      /* pairs that do not: they were run again */
@@ -167,6 +169,9 @@ void measurement_conclude(struct measurement *m);
  * slice, so that times and rates rank not. Of a restored one, as it was told.
  */
 bool measurement_client_bound(const struct measurement *m);
+/* By which starts they are; false: a pair or all of them lack the metric. */
+bool measurement_starts(const struct measurement *m, enum metric metric,
+			struct starts *out);
 /* What the verdict is about. */
 enum metric measurement_primary(const struct measurement *m);
 /* Whether others are in the rooms besides those that are measured. */

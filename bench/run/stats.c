@@ -162,11 +162,7 @@ static double kth(double *x, size_t n, size_t k)
 	return x[k];
 }
 
-/*
- * What a mean's variance is under autocorrelation r, relative to none, in a
- * series of `n`.
- */
-static double inflation(double r, size_t n)
+double stats_inflation(double r, size_t n)
 {
 	double sum = 1, power = 1;
 
@@ -183,7 +179,7 @@ double stats_error(const double *x, size_t n)
 
 	if (n < 2)
 		return 0;
-	more = inflation(stats_autocorrelation(x, n), n);
+	more = stats_inflation(stats_autocorrelation(x, n), n);
 	/* Neighbours are alike, so that the series varies too little. */
 	seen = ((double)n - more) / (double)(n - 1);
 	return stats_sd(x, n) * sqrt(more / seen / (double)n);
