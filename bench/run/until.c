@@ -81,12 +81,27 @@ bool until_asked(const struct until *u)
 	return false;
 }
 
+static const struct figure *figure_of(const struct measurement *m, int i)
+{
+	return known[i].metric == METRICS ? &m->memory
+					  : &m->ratios[known[i].metric];
+}
+
+static size_t least_of(int i)
+{
+	return known[i].metric == METRICS ? UNTIL_STARTS_MIN : UNTIL_PAIRS_MIN;
+}
+
+/* By how much narrower than the goal it has to be with so many. */
+static double margin_of(int i, double count)
+{
+	return known[i].metric == METRICS ? 1 : 1 + UNTIL_MARGIN / count;
+}
+
 /* Half the interval as a share of the figure; NaN without an interval. */
 static double reached(const struct measurement *m, int i)
 {
-	const struct figure *f = known[i].metric == METRICS
-					 ? &m->memory
-					 : &m->ratios[known[i].metric];
+	const struct figure *f = figure_of(m, i);
 
 	if (f->count < 2 || f->value <= 0)
 		return NAN;
@@ -95,21 +110,25 @@ static double reached(const struct measurement *m, int i)
 	return f->low > 0 ? exp(log(f->high / f->low) / 2) - 1 : NAN;
 }
 
+/* What it has to reach with the observations that there are. */
+static double asked(const struct until *u, const struct measurement *m, int i)
+{
+	return u->goal[i] / margin_of(i, (double)figure_of(m, i)->count);
+}
+
 /* The interval of few is a hint: it may be narrow by chance, and ends nothing.
  */
 static bool lacks(const struct measurement *m, int i)
 {
-	bool memory = known[i].metric == METRICS;
-	const struct figure *f =
-		memory ? &m->memory : &m->ratios[known[i].metric];
+	size_t count = figure_of(m, i)->count;
 
-	return f->count > 0 &&
-	       f->count < (memory ? UNTIL_STARTS_MIN : STATS_PAIRS_MIN);
+	return count > 0 && count < least_of(i);
 }
 
 static bool too_wide(const struct until *u, const struct measurement *m, int i)
 {
-	return u->goal[i] > 0 && (lacks(m, i) || reached(m, i) > u->goal[i]);
+	return u->goal[i] > 0 &&
+	       (lacks(m, i) || reached(m, i) > asked(u, m, i));
 }
 
 bool until_wants(const struct until *u, const struct measurement *m)
@@ -123,13 +142,20 @@ bool until_wants(const struct until *u, const struct measurement *m)
 	return false;
 }
 
-/* Of those that are lacking. */
-static double least(const struct measurement *m, int i)
+#define FACTOR_MAX 1e6
+#define FACTOR_STEP 1.01
+
+/* Of one: an interval shrinks with the root of how many there are. */
+static double factor_of(const struct until *u, const struct measurement *m,
+			int i)
 {
-	return known[i].metric == METRICS
-		       ? (double)UNTIL_STARTS_MIN / (double)m->memory.count
-		       : (double)STATS_PAIRS_MIN /
-				 (double)m->ratios[known[i].metric].count;
+	double count = (double)figure_of(m, i)->count, now = reached(m, i);
+	double times = fmax(1, (double)least_of(i) / count);
+
+	while (times < FACTOR_MAX &&
+	       now / sqrt(times) * margin_of(i, times * count) > u->goal[i])
+		times *= FACTOR_STEP;
+	return times;
 }
 
 double until_factor(const struct until *u, const struct measurement *m)
@@ -137,16 +163,26 @@ double until_factor(const struct until *u, const struct measurement *m)
 	double most = 1;
 
 	for (int i = 0; i < UNTIL_METRICS; i++) {
-		double times = reached(m, i) / u->goal[i];
-
-		if (!too_wide(u, m, i))
-			continue;
-		if (lacks(m, i))
-			most = fmax(most, least(m, i));
-		if (times > 1)
-			most = fmax(most, times * times);
+		if (too_wide(u, m, i))
+			most = fmax(most, factor_of(u, m, i));
 	}
 	return most;
+}
+
+static int describe_share(const struct until *u, const struct measurement *m,
+			  int i, char *into, size_t size)
+{
+	double now = asked(u, m, i);
+
+	if (lacks(m, i))
+		return snprintf(into, size, "seen too few times yet");
+	if (now >= u->goal[i])
+		return snprintf(into, size, "within %.3g %% (%.3g %%)",
+				100 * reached(m, i), 100 * u->goal[i]);
+	return snprintf(into, size,
+			"within %.3g %% (%.3g %%; %.3g %% with %zu)",
+			100 * reached(m, i), 100 * u->goal[i], 100 * now,
+			figure_of(m, i)->count);
 }
 
 void until_describe(const struct until *u, const struct measurement *m,
@@ -160,14 +196,9 @@ void until_describe(const struct until *u, const struct measurement *m,
 			continue;
 		at += (size_t)snprintf(into + at, size - at, "%s%s ",
 				       at ? ", " : "", known[i].name);
-		if (at < size && lacks(m, i))
-			at += (size_t)snprintf(into + at, size - at,
-					       "seen too few times yet");
-		else if (at < size)
-			at += (size_t)snprintf(into + at, size - at,
-					       "within %.3g %% (%.3g %%)",
-					       100 * reached(m, i),
-					       100 * u->goal[i]);
+		if (at < size)
+			at += (size_t)describe_share(u, m, i, into + at,
+						     size - at);
 	}
 }
 
@@ -187,6 +218,7 @@ struct cJSON *until_to_json(const struct until *u, const struct measurement *m)
 		CHECK(cJSON_AddItemToArray(list, row));
 		put_text(row, "metric", known[i].name);
 		put_number(row, "goal", u->goal[i]);
+		put_number(row, "asked", asked(u, m, i));
 		put_number(row, "reached", now);
 		put_bool(row, "met", !too_wide(u, m, i));
 	}
