@@ -65,7 +65,8 @@ struct client_options {
 	 * long what was sent can be under way unseen.
 	 */
 	unsigned way_ms;
-	unsigned poll_ms; /* there, asks so often instead of waiting, if not 0 */
+	unsigned
+		poll_ms; /* there, asks so often instead of waiting, if not 0 */
 	size_t chunk; /* ws: publishes above so many bytes go in chunk objects
 			 of as much, at least 4; 0: never */
 	bool deflate; /* ws: offer permessage-deflate */

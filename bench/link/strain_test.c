@@ -201,8 +201,8 @@ Test(strain, a_line_that_the_end_cuts_short_goes_on)
 				  "HTTP/1.1 200 OK\r\nX-Half: 1", step, &gone),
 			     ERR_OK);
 		assert_text(&gone, "HTTP/1.1 200 OK\r\n");
-		cr_assert(slice_is(strain_end(&s, STRAIN_ANSWERS),
-				   "X-Half: 1"));
+		cr_assert(
+			slice_is(strain_end(&s, STRAIN_ANSWERS), "X-Half: 1"));
 		strain_release(&s);
 		buf_release(&gone);
 	}

@@ -17,9 +17,10 @@
  *			message; what is replaced between two polls is lost
  *
  * At intervals, a subscriber is open with its first answer. A server does not
- * tell when a long poll waits, so such a subscriber counts as open a while after its first request has reached the server: that is when the
- * kernel has all of it acknowledged, and where a relay stands between, which
- * acknowledges what it has not passed on, `way_ms` later.
+ * tell when a long poll waits, so such a subscriber counts as open a while
+ *after its first request has reached the server: that is when the kernel has
+ *all of it acknowledged, and where a relay stands between, which acknowledges
+ *what it has not passed on, `way_ms` later.
  *
  * The subscribers of the first two are client_ws and client_sse with their
  * option `plain`.

@@ -18,8 +18,8 @@ struct poll_client {
 	struct buf request;	   /* what the socket has not taken */
 	struct buf body;	   /* of the answer at hand */
 	struct buf etag, modified; /* of the newest message */
-	struct timer later; /* until it counts as open, or asks again */
-	uint64_t asked_ms;  /* when the newest request left */
+	struct timer later;	   /* until it counts as open, or asks again */
+	uint64_t asked_ms;	   /* when the newest request left */
 	unsigned status; /* of the answer at hand; 0: between answers */
 	bool ends;	 /* the server closes after it */
 	bool over;	 /* its end was met */
@@ -89,8 +89,9 @@ static void ask_later(struct poll_client *p, bool first)
 	uint64_t due = p->asked_ms + every;
 
 	if (first)
-		due = now + every * ((unsigned)p->conn.io.fd * 40503U % 65536U) /
-				    65536U;
+		due = now +
+		      every * ((unsigned)p->conn.io.fd * 40503U % 65536U) /
+			      65536U;
 	timer_arm(loop_wheel(c->env->loop), &p->later,
 		  due > now ? due - now : 0);
 }
@@ -142,14 +143,13 @@ static void on_end(void *arg)
 
 	if (c->closed)
 		return;
-	if (at_intervals(p) && !c->open && (p->status == 200 ||
-					    p->status == 404)) {
+	if (at_intervals(p) && !c->open &&
+	    (p->status == 200 || p->status == 404)) {
 		client_opened(c); /* and what was there before it is no news */
 	} else if (p->status == 200) {
 		c->counts.messages++;
 		c->events->on_message(c, &m);
-	} else if (p->status >= 400 &&
-		   !(at_intervals(p) && p->status == 404)) {
+	} else if (p->status >= 400 && !(at_intervals(p) && p->status == 404)) {
 		client_fail_status(c, p->status);
 	}
 	buf_clear(&p->body);

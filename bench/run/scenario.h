@@ -56,7 +56,7 @@
 	X(CONNECT_MS, connect_ms, ANY, 30000, 1, 600000)                       \
 	X(PARTIAL, partial, WHOLE, 0, 0, 1)                                    \
 	X(PUBLISHER_BEHIND, publisher_behind, WHOLE, 0, 0, 1)                  \
-	X(POLL_MS, poll_ms, ANY, 1000, 10, 600000)                       \
+	X(POLL_MS, poll_ms, ANY, 1000, 10, 600000)                             \
 	X(RECONNECT, reconnect, WHOLE, 0, 0, 1)                                \
 	X(RESUME, resume, WHOLE, 1, 0, 1)                                      \
 	X(RESTART, restart, WHOLE, 0, 0, 1)                                    \

@@ -357,10 +357,9 @@ static bool has_variant(const struct scenario *s, const char *name)
 
 static void read_published(struct scenario *s, struct doc *d, const cJSON *item)
 {
-	static const char *const known[] = {"what",   "variant", "target",
-					    "figure", "value",	 "scale",
-					    "per",    "source",	 "why",
-					    NULL};
+	static const char *const known[] = {
+		"what",	 "variant", "target", "figure", "value",
+		"scale", "per",	    "source", "why",	NULL};
 	struct published *p = &s->published[s->published_count++];
 
 	if (!cJSON_IsObject(item)) {
