@@ -2,8 +2,10 @@
 #include "bench/run/progress.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bench/run/put.h"
@@ -41,8 +43,13 @@ void progress_event(FILE *out, struct cJSON *takes)
 	char *text = cJSON_PrintUnformatted(takes);
 
 	CHECK(text);
-	(void)fprintf(out, "%s\n", text);
-	(void)fflush(out);
+	/* Its error indicator stays, and so it is told once. */
+	if (!ferror(out) &&
+	    (fprintf(out, "%s\n", text) < 0 || fflush(out) != 0))
+		(void)fprintf(stderr,
+			      "pushmark: nobody takes the events any more "
+			      "(%s); the run goes on\n",
+			      strerror(errno));
 	cJSON_free(text);
 	cJSON_Delete(takes);
 }

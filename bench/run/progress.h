@@ -40,7 +40,10 @@ void progress_more(struct progress *p, double seconds);
 __attribute__((format(printf, 2, 3))) void
 progress_say(struct progress *p, const char *format, ...);
 
-/* One event, as one line that leaves at once; frees it. */
+/*
+ * One event, as one line that leaves at once; frees it. The first that cannot
+ * be written is told on standard error, and none is tried after it.
+ */
 void progress_event(FILE *out, struct cJSON *takes);
 
 /* Queries */
