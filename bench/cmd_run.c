@@ -18,6 +18,7 @@
 #include "bench/link/netns.h"
 #include "bench/report/report.h"
 #include "bench/run/distributions.h"
+#include "bench/run/interrupt.h"
 #include "bench/run/journal.h"
 #include "bench/run/provenance.h"
 #include "servers/base/check.h"
@@ -184,6 +185,13 @@ static int finish(struct job *j, const struct job_options *o,
 		e = report_write(run, report, message, sizeof(message));
 	if (e)
 		(void)failed(o, message);
+	else
+		journal_ended(journal, run);
+	/* That nobody takes the events any more was told, and is no failure. */
+	if (o->json)
+		clearerr(stdout);
+	/* From here on a signal takes no more than what is printed. */
+	interrupt_release(j->suite.interrupt);
 	if (!e && !o->json && !o->quiet) {
 		report_print(run, stdout, isatty(STDOUT_FILENO) == 1);
 		printf("\nResults: %s\nReport:  %s\n", journal->path, report);
@@ -235,6 +243,7 @@ static int measure(struct job *j, const struct job_options *o,
 {
 	struct suite *s = &j->suite;
 	char message[sizeof(journal->failure) + 64];
+	struct interrupt interrupt;
 
 	if (journal_check(journal, journal_room(s)))
 		return failed(o, journal->failure);
@@ -244,12 +253,17 @@ static int measure(struct job *j, const struct job_options *o,
 	s->finished = journal_finished;
 	s->context = journal;
 	raise_limit();
+	/* Who reads events or the table may go: the files are what counts. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	/* A limit on the size of files is an error that is told. */
 	(void)signal(SIGXFSZ, SIG_IGN);
+	interrupt_init(&interrupt);
+	s->interrupt = &interrupt;
 	journal_begin(journal, s);
 	suite_run(s);
 	if (!s->stopped)
 		return finish(j, o, journal);
+	interrupt_release(&interrupt);
 	(void)snprintf(message, sizeof(message),
 		       "%s; what was written before is kept", journal->failure);
 	return failed(o, message);

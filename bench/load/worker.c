@@ -79,10 +79,11 @@ static void unblock_signals(void)
 {
 	sigset_t none;
 
+	/* First, since one may be pending already. */
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGINT, SIG_IGN);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)signal(SIGTERM, SIG_DFL);
-	(void)signal(SIGINT, SIG_IGN);
 }
 
 /* False when it cannot be entered. */

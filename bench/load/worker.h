@@ -47,8 +47,9 @@ struct worker_role {
 /* Life cycle */
 /*
  * Forks the worker, pinned to `cpu` (-1: not pinned). In the child every other
- * descriptor but standard error is closed, SIGINT is ignored (the
- * orchestrator decides what Ctrl-C means), and it dies with its parent.
+ * descriptor but standard error is closed, SIGINT and SIGTERM are ignored (they
+ * reach the whole group, and the orchestrator decides what they mean), and it
+ * dies with its parent.
  */
 MUST_USE enum err worker_start(int cpu, struct worker **out);
 /* The same in another network namespace, or in a team. */

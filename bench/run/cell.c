@@ -259,7 +259,7 @@ static enum err run_one(struct cell *c, unsigned at)
 {
 	enum err e;
 
-	rig_init(&c->rig, &c->suite->machine, &c->suite->interrupt,
+	rig_init(&c->rig, &c->suite->machine, c->suite->interrupt,
 		 &c->suite->runs);
 	c->rig.meters = &c->suite->meters;
 	e = run_start(c, at);

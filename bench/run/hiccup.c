@@ -104,12 +104,12 @@ static void close_descriptors(void)
 	(void)close_range(STDERR_FILENO + 1, ~0U, 0);
 }
 
-/* The terminal's Ctrl-C is for its parent, who ends it. */
+/* What the whole group gets is for its parent, who ends it. */
 static void reset_signals(void)
 {
 	sigset_t none;
 
-	(void)signal(SIGTERM, SIG_DFL);
+	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);

@@ -139,24 +139,6 @@ static void tell_measurement(struct journal *j, const struct suite *s,
 	progress_event(j->events, json);
 }
 
-static void tell_end(struct journal *j, const cJSON *run)
-{
-	static const char *const keys[] = {"seconds", "interrupted",
-					   "succeeded"};
-	cJSON *json;
-
-	if (!j->events)
-		return;
-	json = event("end");
-	put_text(json, "results", j->path);
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		put_item(json, keys[i],
-			 cJSON_Duplicate(
-				 cJSON_GetObjectItemCaseSensitive(run, keys[i]),
-				 1));
-	progress_event(j->events, json);
-}
-
 /* Writing */
 
 static enum err write_run(struct journal *j, const struct suite *s,
@@ -199,9 +181,23 @@ bool journal_finished(void *context, struct suite *s, struct measurement *m)
 enum err journal_end(struct journal *j, const struct suite *s,
 		     struct cJSON **out)
 {
-	enum err e = write_run(j, s, false, out);
+	return write_run(j, s, false, out);
+}
 
-	if (!e)
-		tell_end(j, *out);
-	return e;
+void journal_ended(struct journal *j, const struct cJSON *run)
+{
+	static const char *const keys[] = {"seconds", "interrupted",
+					   "succeeded"};
+	cJSON *json;
+
+	if (!j->events)
+		return;
+	json = event("end");
+	put_text(json, "results", j->path);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		put_item(json, keys[i],
+			 cJSON_Duplicate(
+				 cJSON_GetObjectItemCaseSensitive(run, keys[i]),
+				 1));
+	progress_event(j->events, json);
 }

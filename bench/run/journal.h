@@ -45,6 +45,8 @@ bool journal_finished(void *context, struct suite *s, struct measurement *m);
 /* The last document; returns owned in *out. ERR_IO with j->failure. */
 MUST_USE enum err journal_end(struct journal *j, const struct suite *s,
 			      struct cJSON **out);
+/* The event of it, once all files are there. */
+void journal_ended(struct journal *j, const struct cJSON *run);
 
 /* Queries */
 /* Bytes that such a run's document takes at most, with its successor. */

@@ -46,6 +46,8 @@ static void become(char *const *argv, int out, int log, int cpu, pid_t parent)
 		CPU_SET((size_t)cpu, &set);
 		(void)sched_setaffinity(0, sizeof(set), &set);
 	}
+	/* What we ignore, programs would ignore as well. */
+	(void)signal(SIGPIPE, SIG_DFL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)execvp(argv[0], argv);

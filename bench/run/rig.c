@@ -39,6 +39,9 @@ enum err rig_fail(struct rig *r, enum err e, int culprit, const char *format,
 
 	if (r->failure[0])
 		return e;
+	/* What dies of the same signal as we has not failed. */
+	if (interrupt_requested(r->interrupt))
+		return ERR_REFUSED;
 	r->culprit = culprit;
 	va_start(args, format);
 	(void)vsnprintf(r->failure, sizeof(r->failure), format, args);

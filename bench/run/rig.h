@@ -35,7 +35,7 @@ struct rig_event {
 struct rig {
 	const struct machine *machine; /* borrowed */
 	struct meters *meters;	       /* borrowed; NULL: none */
-	struct interrupt *interrupt;   /* borrowed */
+	struct interrupt *interrupt;   /* borrowed; NULL: none */
 	uint32_t workers;	       /* to start; 0: 1 */
 	struct team *team;
 	struct proc procs[RIG_SERVERS];

@@ -7,7 +7,10 @@
 
 #define RIG_GRACE_MS 15000 /* beyond what a command is to take */
 
-/* Returns `e`. Only the first failure is kept: others follow from it. */
+/*
+ * Returns `e`. Only the first failure is kept: others follow from it. Once
+ * Ctrl-C was pressed there is none, and it returns ERR_REFUSED.
+ */
 __attribute__((format(printf, 4, 5))) enum err
 rig_fail(struct rig *r, enum err e, int culprit, const char *format, ...);
 enum err rig_fail_worker(struct rig *r);

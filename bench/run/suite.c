@@ -209,7 +209,6 @@ static void compare_digests(struct suite *s)
 void suite_run(struct suite *s)
 {
 	CHECK(s->target_count > 0);
-	interrupt_init(&s->interrupt);
 	meters_start(&s->meters, &s->machine);
 	s->planned_s = suite_planned(s);
 	progress_init(&s->progress, s->quiet, s->planned_s);
@@ -224,7 +223,6 @@ void suite_run(struct suite *s)
 	meters_stop(&s->meters);
 	compare_digests(s);
 	progress_end(&s->progress);
-	interrupt_release(&s->interrupt);
 }
 
 void suite_release(struct suite *s)

@@ -47,6 +47,8 @@ struct suite {
 	   are taken over. NULL: none. */
 	const struct cJSON *earlier;
 	struct machine machine; /* where it runs */
+	/* Borrowed: what ends it early. NULL: signals act as usual. */
+	struct interrupt *interrupt;
 
 	/* What it makes. */
 	struct measurement *measurements; /* owned array */
@@ -56,7 +58,6 @@ struct suite {
 
 	/* While it runs. */
 	struct meters meters;
-	struct interrupt interrupt;
 	struct progress progress;
 	uint64_t runs;	 /* slices named so far */
 	double capacity; /* deliveries per second of the baseline, or 0 */

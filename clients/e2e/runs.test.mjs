@@ -3,10 +3,12 @@
 // told before the work starts, and events tell how far it is.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { program } from "./lib/server.mjs";
 
@@ -149,6 +151,84 @@ test("a disk that is full in the middle ends the run", () => {
   assert.ok(stderr.endsWith(`pushmark run: ${last.what}\n`), stderr);
   assert.deepEqual(events.filter((e) => e.event === "end"), []);
   assert.deepEqual(readdirSync(out).filter((name) => name.startsWith("run.json")), []);
+});
+
+describe("a run that is ended early", () => {
+  // Once one measurement is finished and the next has begun.
+  async function endedBy(name, end) {
+    const out = join(folder, name);
+    const child = spawn(program("pushmark"), smoke(out), { detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    const exit = once(child, "exit");
+    const events = [];
+    let stderr = "", told = false;
+    child.stderr.on("data", (data) => (stderr += data));
+    for await (const line of createInterface(child.stdout)) {
+      const event = JSON.parse(line);
+      const finished = events.some((e) => e.event === "measurement");
+      events.push(event);
+      if (told || !finished || event.event !== "progress") continue;
+      told = true;
+      end(child.pid);
+    }
+    const [status, signal] = await exit;
+    return { status, signal, stderr, events, out };
+  }
+
+  const ways = {
+    "SIGTERM to the leader": (pid) => process.kill(pid, "SIGTERM"),
+    "SIGTERM to its group": (pid) => process.kill(-pid, "SIGTERM"),
+    "SIGINT to its group": (pid) => process.kill(-pid, "SIGINT"),
+    // As timeout(1) does it.
+    "SIGTERM to the leader, then to its group": (pid) => {
+      process.kill(pid, "SIGTERM");
+      setTimeout(() => process.kill(-pid, "SIGTERM"), 20);
+    },
+  };
+  for (const [what, end] of Object.entries(ways))
+    test(`${what} keeps what is finished`, async () => {
+      const { status, signal, stderr, events, out } = await endedBy(what.replaceAll(" ", "-"), end);
+      assert.deepEqual([status, signal], [130, null], stderr);
+      const { event, interrupted, succeeded } = events.at(-1);
+      assert.deepEqual([event, interrupted, succeeded], ["end", true, false]);
+      const run = JSON.parse(readFileSync(join(out, "run.json"), "utf8"));
+      assert.equal(run.interrupted, true);
+      assert.ok(run.measurements.some((m) => m.complete));
+      assert.deepEqual(run.measurements.map((m) => m.failure).filter(Boolean), []);
+      assert.doesNotMatch(stderr, /FAILED/);
+      assert.ok(existsSync(join(out, "report.md")));
+    });
+
+  // What is finished then is all, and only its report is not written yet.
+  test("signals while the results are written lose nothing", async () => {
+    for (const ms of [0, 3, 15]) {
+      const out = join(folder, `late-${ms}`);
+      const child = spawn(program("pushmark"), smoke(out), { detached: true, stdio: ["ignore", "pipe", "ignore"] });
+      const exit = once(child, "exit");
+      const events = [];
+      for await (const line of createInterface(child.stdout)) {
+        events.push(JSON.parse(line));
+        const finished = events.filter((e) => e.event === "measurement").length;
+        if (finished < events[0].measurements || events.at(-1).event !== "measurement") continue;
+        setTimeout(() => child.exitCode ?? child.signalCode ?? process.kill(-child.pid, "SIGTERM"), ms);
+      }
+      const [status, signal] = await exit;
+      assert.ok(status === 0 || status === 130, `${status} ${signal}`);
+      assert.equal(events.at(-1).event, "end");
+      assert.equal(JSON.parse(readFileSync(join(out, "run.json"), "utf8")).succeeded, true);
+      assert.ok(existsSync(join(out, "report.md")));
+    }
+  });
+});
+
+test("a run goes on when nobody reads its events any more", () => {
+  const out = join(folder, "unread");
+  const end = spawnSync("bash", ["-c", '"$0" "$@" | head -1; exit ${PIPESTATUS[0]}', program("pushmark"), ...smoke(out)]);
+  const stderr = end.stderr.toString();
+  assert.equal(end.status, 0, stderr);
+  assert.equal(JSON.parse(end.stdout.toString()).event, "start");
+  assert.equal(stderr.match(/nobody takes the events any more \(Broken pipe\); the run goes on\n/g)?.length, 1, stderr);
+  assert.equal(JSON.parse(readFileSync(join(out, "run.json"), "utf8")).succeeded, true);
+  assert.ok(existsSync(join(out, "report.md")));
 });
 
 describe("a run that ends well", () => {
