@@ -141,6 +141,9 @@ $(B)/fuzz/$1/$(call fuzz_name,$2): LINK_LIBS = \
 
 endef
 
+# It is part of the program (bench/run/schema.c).
+$(call objs,bench/run/schema.c): results/schema.json
+
 # $(call program,name,main source,archives,libraries)
 define program
 ifneq ($(wildcard $2),)
@@ -154,7 +157,8 @@ below_http := core wire base
 below_dialect := http $(below_http)
 below_backend := dialect $(below_dialect)
 below_server := ws longpoll sse dialect http redis app core wire base
-below_bench := run report load link clients wire base
+below_report := run load link clients wire base
+below_bench := report $(below_report)
 
 $(eval $(call layer,base,servers/base,,base,))
 $(eval $(call layer,wire,servers/wire,base,wire,))
@@ -168,7 +172,7 @@ $(foreach b,ws longpoll sse,$(eval $(call \
 $(eval $(call layer,clients,clients,wire base,wire,))
 $(eval $(call layer,load,bench/load,clients wire base,wire,))
 $(eval $(call layer,run,bench/run,load link clients wire base,wire,))
-$(eval $(call layer,report,bench/report,wire base,wire,))
+$(eval $(call layer,report,bench/report,$(below_report),wire,))
 $(eval $(call layer,link,bench/link,base,base,))
 $(eval $(call layer,micro,bench/micro,report run wire base,wire,))
 $(eval $(call layer,counters,bench/counters,base,wire,))

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "bench/report/report.h"
+#include "bench/run/scenario.h"
+#include "bench/run/schema.h"
 #include "servers/base/check.h"
 
 static const cJSON *get(const cJSON *object, const char *key)
@@ -19,48 +21,115 @@ static bool take_command(struct again *a, const cJSON *list)
 {
 	const cJSON *item;
 
-	if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) < 2)
-		return false;
-	a->argv = xcalloc((size_t)cJSON_GetArraySize(list), sizeof(*a->argv));
+	a->argv =
+		xcalloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*a->argv));
 	cJSON_ArrayForEach(item, list)
 	{
-		if (!cJSON_IsString(item))
-			return false;
 		if (item != list->child)
 			a->argv[a->argc++] = item->valuestring;
 	}
-	return strcmp(a->argv[0], "run") == 0;
+	return a->argc > 0 && strcmp(a->argv[0], "run") == 0;
 }
 
-enum err again_load(struct again *a, const char *path, char *message,
-		    size_t size)
+static const cJSON *command_of(const struct again *a)
+{
+	return get(get(a->run, "options"), "command");
+}
+
+enum err again_load(struct again *a, const char *path)
 {
 	const cJSON *seed;
 	enum err e;
 
 	*a = (struct again){0};
-	e = report_load(path, &a->run, message, size);
+	e = report_read(&a->doc, path, false);
 	if (e)
 		return e;
+	a->run = a->doc.root;
 	seed = get(a->run, "seed");
-	if (!take_command(a, get(get(a->run, "options"), "command")) ||
-	    !cJSON_IsNumber(seed) || !(seed->valuedouble >= 1) ||
-	    !(seed->valuedouble < 9007199254740992.0)) {
-		(void)snprintf(message, size,
-			       "%s: it does not say the command and the seed "
-			       "of its run",
-			       path);
-		return ERR_PROTO;
-	}
+	if (seed->valuedouble < 1)
+		schema_fail(&a->doc, seed, "no run has this one");
+	else if (!take_command(a, command_of(a)))
+		schema_fail(&a->doc, command_of(a),
+			    "it is not that of a run, pushmark run ...");
 	a->seed = (int64_t)seed->valuedouble;
-	return ERR_OK;
+	return doc_failed(&a->doc) ? ERR_PROTO : ERR_OK;
 }
 
 void again_release(struct again *a)
 {
-	cJSON_Delete(a->run);
+	doc_release(&a->doc);
 	free(a->argv);
 	*a = (struct again){0};
+}
+
+/* Operations */
+
+enum err again_blame(struct again *a, const char *what)
+{
+	schema_fail(&a->doc, command_of(a), "%s", what);
+	return ERR_PROTO;
+}
+
+static void compare_set(struct again *a, const cJSON *said,
+			const struct param_changes *set)
+{
+	const cJSON *item;
+	int count = 0;
+
+	for (int i = 0; i < PARAM_COUNT; i++) {
+		const char *name = param_name((enum param)i);
+
+		if (!set->set[i])
+			continue;
+		count++;
+		item = get(said, name);
+		if (!item)
+			schema_fail(&a->doc, said,
+				    "lacks \"%s\", which the command sets",
+				    name);
+		else if (item->valuedouble != set->value[i])
+			schema_fail(&a->doc, item,
+				    "%g, but the command sets it to %g",
+				    item->valuedouble, set->value[i]);
+	}
+	if (count == cJSON_GetArraySize(said))
+		return;
+	cJSON_ArrayForEach(item, said)
+	{
+		bool known = false;
+
+		for (int i = 0; i < PARAM_COUNT; i++)
+			known |=
+				set->set[i] && strcmp(param_name((enum param)i),
+						      item->string) == 0;
+		if (!known)
+			schema_fail(&a->doc, item,
+				    "the command does not set it");
+	}
+}
+
+enum err again_agrees(struct again *a, const char *size,
+		      const struct param_changes *set, int64_t seed)
+{
+	const cJSON *options = get(a->run, "options");
+	const cJSON *item = get(options, "size");
+
+	if (strcmp(item->valuestring, size) != 0)
+		schema_fail(&a->doc, item, "%s, but the command says %s",
+			    item->valuestring, size);
+	compare_set(a, get(options, "set"), set);
+	if (seed != 0 && seed != a->seed)
+		schema_fail(&a->doc, get(a->run, "seed"),
+			    "%lld, but the command says %lld",
+			    (long long)a->seed, (long long)seed);
+	return doc_failed(&a->doc) ? ERR_PROTO : ERR_OK;
+}
+
+void again_settle(struct again *a)
+{
+	free(a->doc.text);
+	a->doc.text = NULL;
 }
 
 static const char *said(const cJSON *provenance, const char *key)

@@ -369,12 +369,20 @@ static bool says_more(const struct job_options *o,
 	       o->size != SIZE_QUICK || o->until_max != UNTIL_MAX_S;
 }
 
+/* What is wrong with the file, as the error of the job. */
+static enum err blame(struct job *j, struct again *a, const char *what)
+{
+	enum err e = what ? again_blame(a, what) : ERR_PROTO;
+
+	(void)snprintf(j->message, sizeof(j->message), "%s", a->doc.error);
+	return e;
+}
+
 /* The options become those of that run's command, but for what is new. */
 static enum err repeat(struct job *j, struct again *a, struct job_options *o,
 		       struct opt_list *operands)
 {
 	struct job_options now = *o;
-	enum err e;
 
 	if (says_more(o, operands)) {
 		(void)snprintf(j->message, sizeof(j->message),
@@ -383,22 +391,41 @@ static enum err repeat(struct job *j, struct again *a, struct job_options *o,
 			       "the rest");
 		return ERR_USAGE;
 	}
-	e = again_load(a, o->again, j->message, sizeof(j->message));
-	if (e)
-		return e;
+	if (again_load(a, o->again))
+		return blame(j, a, NULL);
 	release_options(o);
 	*o = (struct job_options){.size = SIZE_QUICK, .until_max = UNTIL_MAX_S};
-	e = opt_parse(table, o, a->argc, a->argv, operands, j->message,
-		      sizeof(j->message));
-	o->seed = a->seed;
+	if (opt_parse(table, o, a->argc, a->argv, operands, j->message,
+		      sizeof(j->message)))
+		return blame(j, a, j->message);
+	if (o->again || o->missing || o->force || o->list || o->help)
+		return blame(j, a,
+			     "no run keeps --again, --missing, --force, --list "
+			     "or --help");
 	o->again = now.again;
 	o->missing = now.missing;
 	o->force = now.force;
 	o->out = now.out;
 	o->json = now.json;
 	o->quiet = now.quiet;
-	o->list = o->help = false;
-	return e;
+	return ERR_OK;
+}
+
+/* After repeat(): the job, and whether the file agrees with itself. */
+static enum err prepare_again(struct job *j, struct again *a,
+			      struct job_options *o,
+			      const struct opt_list *operands)
+{
+	int64_t said = o->seed;
+
+	o->seed = a->seed;
+	if (job_prepare(j, o, operands))
+		return blame(j, a, j->message);
+	if (again_agrees(a, scenario_size_name((enum scenario_size)o->size),
+			 &j->suite.set, said))
+		return blame(j, a, NULL);
+	again_settle(a);
+	return ERR_OK;
 }
 
 /* An empty variable of a script's must not mean the usual folder. */
@@ -426,14 +453,18 @@ static enum err prepare(struct job *j, struct again *a, struct job_options *o,
 {
 	enum err e = check_folders(j, o);
 
-	if (!e && o->again)
+	if (e)
+		return e;
+	if (o->again) {
 		e = repeat(j, a, o, operands);
-	if (!e && !o->again && (o->missing || o->force)) {
+		return e ? e : prepare_again(j, a, o, operands);
+	}
+	if (o->missing || o->force) {
 		(void)snprintf(j->message, sizeof(j->message),
 			       "--missing and --force go with --again");
-		e = ERR_USAGE;
+		return ERR_USAGE;
 	}
-	return e ? e : job_prepare(j, o, operands);
+	return job_prepare(j, o, operands);
 }
 
 int cmd_run(int argc, char **argv)

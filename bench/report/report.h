@@ -13,13 +13,22 @@
 #include "servers/base/err.h"
 
 struct cJSON;
+struct doc;
 
 #define REPORT_SCHEMA 1 /* of run.json, that it understands */
 
 /* Operations */
 /*
- * Reads a run.json; returns owned. ERR_NOTFOUND, ERR_IO, ERR_LIMIT, ERR_PROTO
- * (not such a document, or of another schema), with `message`.
+ * Reads a run.json, to be given to doc_release() after any error, too; those
+ * are of the file, or ERR_PROTO when it is not such a document, of another
+ * schema, or not as results/schema.json has it (see run/schema.h for lenient),
+ * with d->error.
+ */
+MUST_USE enum err report_read(struct doc *d, const char *path, bool lenient);
+/*
+ * The same, lenient, for a reader that has no more questions; returns owned.
+ * ERR_NOTFOUND, ERR_IO, ERR_LIMIT, ERR_PROTO (not such a document, or of
+ * another schema), with `message`.
  */
 MUST_USE enum err report_load(const char *path, struct cJSON **out,
 			      char *message, size_t size);

@@ -3,75 +3,60 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bench/report/report.h"
-#include "bench/report/view.h"
-#include "servers/base/check.h"
+#include "bench/run/schema.h"
 
 #define RUN_MAX ((size_t)1 << 30)
 
-static char *read_all(FILE *f)
+static enum err check_version(struct doc *d)
 {
-	size_t size = 0, cap = 1 << 16;
-	char *text = xmalloc(cap);
+	const cJSON *schema =
+		cJSON_GetObjectItemCaseSensitive(d->root, "schema");
 
-	for (;;) {
-		size_t n = fread(text + size, 1, cap - size - 1, f);
+	if (cJSON_IsNumber(schema) && schema->valuedouble == REPORT_SCHEMA)
+		return ERR_OK;
+	if (cJSON_IsNumber(schema))
+		doc_fail(d, NULL, "schema %g, but this program knows %d",
+			 schema->valuedouble, REPORT_SCHEMA);
+	else
+		doc_fail(d, NULL, "this is not a run.json");
+	return ERR_PROTO;
+}
 
-		size += n;
-		if (n == 0)
-			break;
-		if (cap - size < 2) {
-			cap *= 2;
-			text = xrealloc(text, cap);
-		}
-		if (size > RUN_MAX) {
-			errno = EFBIG;
-			free(text);
-			return NULL;
-		}
+enum err report_read(struct doc *d, const char *path, bool lenient)
+{
+	enum err e = doc_load_up_to(d, path, RUN_MAX);
+
+	if (!e)
+		e = check_version(d);
+	if (!e)
+		e = schema_check(d, lenient);
+	if (!e && !cJSON_GetObjectItemCaseSensitive(d->root, "measurements")) {
+		schema_fail(d, NULL, "lacks the key \"measurements\"");
+		e = ERR_PROTO;
 	}
-	text[size] = '\0';
-	if (!ferror(f))
-		return text;
-	free(text);
-	return NULL;
+	return e;
 }
 
 enum err report_load(const char *path, struct cJSON **out, char *message,
 		     size_t size)
 {
-	FILE *f = fopen(path, "re");
-	char *text = f ? read_all(f) : NULL;
-	int saved = errno;
-	double schema;
+	struct doc d;
+	enum err e = report_read(&d, path, true);
 
 	*out = NULL;
-	if (f)
-		(void)fclose(f);
-	if (!text) {
-		(void)snprintf(message, size, "%s: %s", path, strerror(saved));
-		return f ? ERR_IO : ERR_NOTFOUND;
+	if (e) {
+		(void)snprintf(message, size, "%s", d.error);
+	} else {
+		*out = d.root;
+		d.root = NULL;
 	}
-	*out = cJSON_Parse(text);
-	free(text);
-	schema = view_number(*out, "schema");
-	if (schema == REPORT_SCHEMA)
-		return ERR_OK;
-	if (isnan(schema))
-		(void)snprintf(message, size, "%s: this is not a run.json",
-			       path);
-	else
-		(void)snprintf(message, size,
-			       "%s: schema %g, but this program knows %d", path,
-			       schema, REPORT_SCHEMA);
-	cJSON_Delete(*out);
-	*out = NULL;
-	return ERR_PROTO;
+	doc_release(&d);
+	return e;
 }
 
 enum err report_beside(const char *run_path, char *into, size_t into_size,

@@ -143,7 +143,18 @@ Test(report, loads_only_what_it_understands)
 	cr_assert_null(json);
 	cr_assert_eq(ftruncate(fd, 0), 0);
 	cr_assert_eq(report_load(path, &json, message, 256), ERR_PROTO);
+	holds(message, ":1: this is not JSON");
+	rewind(f);
+	(void)fputs("{\"started\": 1}", f);
+	(void)fflush(f);
+	cr_assert_eq(report_load(path, &json, message, 256), ERR_PROTO);
 	holds(message, ": this is not a run.json");
+	rewind(f);
+	(void)fputs("{\"schema\": 1,\n\"measurements\": [5]}", f);
+	(void)fflush(f);
+	cr_assert_eq(report_load(path, &json, message, 256), ERR_PROTO);
+	holds(message, ":2: measurements[0]: expected an object");
+	cr_assert_eq(ftruncate(fd, 0), 0);
 	rewind(f);
 	(void)fputs(run_text, f);
 	(void)fflush(f);

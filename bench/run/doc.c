@@ -149,8 +149,8 @@ enum err doc_parse(struct doc *d, const char *path, const char *text,
 	return parse(d);
 }
 
-/* Reads what is left of `f`, DOC_MAX bytes at most. */
-static enum err read_all(struct doc *d, FILE *f)
+/* Reads what is left of `f`. */
+static enum err read_all(struct doc *d, FILE *f, size_t max)
 {
 	size_t cap = 0;
 
@@ -163,7 +163,7 @@ static enum err read_all(struct doc *d, FILE *f)
 		}
 		n = fread(d->text + d->size, 1, cap - d->size - 1, f);
 		d->size += n;
-		if (d->size > DOC_MAX)
+		if (d->size > max)
 			return ERR_LIMIT;
 		if (n == 0)
 			break;
@@ -172,7 +172,7 @@ static enum err read_all(struct doc *d, FILE *f)
 	return ferror(f) ? ERR_IO : ERR_OK;
 }
 
-enum err doc_load(struct doc *d, const char *path)
+enum err doc_load_up_to(struct doc *d, const char *path, size_t max)
 {
 	enum err e;
 	FILE *f;
@@ -186,12 +186,17 @@ enum err doc_load(struct doc *d, const char *path)
 		return e;
 	}
 	errno = 0;
-	e = read_all(d, f);
+	e = read_all(d, f, max);
 	if (e)
 		doc_fail(d, NULL, "%s",
 			 e == ERR_LIMIT ? "too large" : strerror(errno));
 	(void)fclose(f);
 	return e ? e : parse(d);
+}
+
+enum err doc_load(struct doc *d, const char *path)
+{
+	return doc_load_up_to(d, path, DOC_MAX);
 }
 
 void doc_release(struct doc *d)

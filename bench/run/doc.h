@@ -36,6 +36,8 @@ struct doc {
  * d->error set. doc_release() is legal after any of them.
  */
 MUST_USE enum err doc_load(struct doc *d, const char *path);
+/* The same with another limit of bytes than DOC_MAX. */
+MUST_USE enum err doc_load_up_to(struct doc *d, const char *path, size_t max);
 /* The same from memory; `path` only names it. */
 MUST_USE enum err doc_parse(struct doc *d, const char *path, const char *text,
 			    size_t size);

@@ -2,11 +2,14 @@
 /* A measurement out of the run.json of an earlier run. */
 #include <cjson/cJSON.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bench/run/measurement.h"
 #include "servers/base/check.h"
+
+#define WHOLE_MAX 9007199254740992.0
 
 static const cJSON *get(const cJSON *object, const char *key)
 {
@@ -18,6 +21,12 @@ static double number(const cJSON *object, const char *key)
 	const cJSON *item = get(object, key);
 
 	return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+/* The document may have one beyond what the type holds. */
+static uint64_t whole(const cJSON *object, const char *key)
+{
+	return (uint64_t)fmin(number(object, key), WHOLE_MAX);
 }
 
 static void text(const cJSON *object, const char *key, char *into, size_t size)
@@ -33,8 +42,7 @@ static struct figure figure(const cJSON *object, const char *key)
 	const cJSON *item = get(object, key);
 
 	return (struct figure){number(item, "value"), number(item, "low"),
-			       number(item, "high"),
-			       (size_t)number(item, "count")};
+			       number(item, "high"), whole(item, "count")};
 }
 
 static void restore_check(struct check *c, const cJSON *json)
@@ -46,8 +54,8 @@ static void restore_check(struct check *c, const cJSON *json)
 	c->done = true;
 	c->valid = cJSON_IsTrue(get(json, "valid"));
 	text(json, "why", c->why, sizeof(c->why));
-	c->messages = (uint64_t)number(json, "messages");
-	c->deliveries = (uint64_t)number(json, "deliveries");
+	c->messages = whole(json, "messages");
+	c->deliveries = whole(json, "deliveries");
 	text(json, "digest", digest, sizeof(digest));
 	/* NOLINTNEXTLINE(cert-err34-c): no digest is 0, which equals none. */
 	if (sscanf(digest, "%" SCNx64, &c->digest) != 1)
@@ -65,9 +73,9 @@ static void restore_points(struct measurement *m, const cJSON *list)
 	cJSON_ArrayForEach(item, list)
 	{
 		struct memory_point p = {
-			.before = (uint64_t)number(item, "before"),
-			.after = (uint64_t)number(item, "after"),
-			.connections = (uint32_t)number(item, "connections")};
+			.before = whole(item, "before"),
+			.after = whole(item, "after"),
+			.connections = (uint32_t)whole(item, "connections")};
 
 		measurement_memory(m, &p);
 	}
@@ -92,10 +100,10 @@ void measurement_restore(struct measurement *m, struct cJSON *takes)
 	m->earlier = takes;
 	m->told = true;
 	m->complete = cJSON_IsTrue(get(takes, "complete"));
-	m->pairs = (size_t)number(takes, "pairs");
-	m->disturbed = (size_t)number(takes, "pairs_disturbed");
-	m->repeated = (size_t)number(takes, "pairs_repeated");
-	m->invalid = (size_t)number(takes, "pairs_invalid");
+	m->pairs = whole(takes, "pairs");
+	m->disturbed = whole(takes, "pairs_disturbed");
+	m->repeated = whole(takes, "pairs_repeated");
+	m->invalid = whole(takes, "pairs_invalid");
 	text(takes, "invalid_why", m->invalid_why, sizeof(m->invalid_why));
 	for (int i = 0; i < PARAM_COUNT; i++) {
 		const cJSON *v = get(values, param_name((enum param)i));

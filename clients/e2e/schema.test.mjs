@@ -121,7 +121,60 @@ test("what is not of the schema is refused", () => {
     assert.equal(at(change).length > 0, true, what);
 });
 
+// The program applies the same file to what it is told to repeat.
+test("what --again is given is checked, and nothing is measured", () => {
+  const { run, out } = measure("given", "--target", "ws", "fanout");
+  const file = join(folder, "given.json"), again = join(folder, "never");
+  const wrong = {
+    "a key of no meaning": [(r) => (r.measurements[1].remark = 1), /measurements\[1\]\.remark: unknown key/],
+    "measurements of no kind": [(r) => (r.measurements = {}), /measurements: expected a list/],
+    "no measurements": [(r) => delete r.measurements, /lacks the key "measurements"/],
+    "a seed of another type": [(r) => (r.seed = 1.5), /seed: expected a whole number/],
+    "fewer than no pairs": [(r) => (r.measurements[0].pairs = -5), /measurements\[0\]\.pairs: -5 is less than 0/],
+    "a verdict of no name": [(r) => (r.measurements[0].verdict = "good"), /measurements\[0\]\.verdict: expected one of better/],
+    "a ratio below 0": [(r) => (r.measurements[0].ratios.server_cpu.value = -3), /measurements\[0\]\.ratios\.server_cpu\.value: -3 is less/],
+    "parameters of another command": [(r) => (r.options.set.subscribers = 7), /options\.set\.subscribers: the command does not set it/],
+    "a size of another command": [(r) => (r.options.size = "full"), /options\.size: full, but the command says smoke/],
+    "a command within a command": [(r) => r.options.command.push("--again", "x"), /options\.command: no run keeps --again/],
+    "an option of no name": [(r) => r.options.command.push("--bogus"), /options\.command: unknown option --bogus/],
+    "a scenario of no name": [(r) => r.options.command.push("nowhere"), /options\.command: there is no scenario 'nowhere'/],
+  };
+  const texts = {
+    "half a file": [(text) => text.slice(0, text.length / 2), /this is not JSON/],
+    "more than a document": [(text) => `${text}\nmore`, /this is not JSON/],
+    "a key that is given twice": [(text) => text.replace('"seed"', '"seed": 4,\n"seed"'), /seed: given twice/],
+  };
+  const told = (args) => spawnSync(program("pushmark"), args);
+  const refused = (what, text, why) => {
+    writeFileSync(file, text);
+    for (const more of [[], ["--missing"]]) {
+      const { status, stderr } = told(["run", "--again", file, "--force", "--out", again, ...more]);
+      assert.equal(status, 2, what);
+      assert.match(stderr.toString(), new RegExp(`^pushmark run: ${file}:\\d+: ${why.source}`), what);
+    }
+    assert.equal(existsSync(again), false, what);
+  };
+  for (const [what, [change, why]] of Object.entries(wrong)) {
+    const copy = structuredClone(run);
+    change(copy);
+    refused(what, JSON.stringify(copy, null, 1), why);
+  }
+  for (const [what, [change, why]] of Object.entries(texts))
+    refused(what, change(JSON.stringify(run, null, 1)), why);
+
+  // A report tells what it can: of a key it does not know, nothing.
+  const path = join(out, "run.json");
+  writeFileSync(path, JSON.stringify({ ...run, remark: 1 }));
+  assert.equal(told(["report", "--quiet", path]).status, 0);
+  writeFileSync(path, JSON.stringify({ ...run, measurements: [5] }, null, 1));
+  const { status, stderr } = told(["report", "--quiet", path]);
+  assert.equal(status, 1);
+  assert.match(stderr.toString(), /^pushmark report: .*run\.json:\d+: measurements\[0\]: expected an object\n$/);
+});
+
 const reference = join(results, "reference", "run.json");
 test("the reference run", { skip: existsSync(reference) ? false : "there is none" }, () => {
   assert.deepEqual(errors(read(reference)), []);
+  const end = spawnSync(program("pushmark"), ["run", "--again", reference, "--missing", "--out", join(folder, "no")]);
+  assert.doesNotMatch(end.stderr.toString(), /run\.json:\d+:/, "the program agrees");
 });
