@@ -30,16 +30,15 @@
 static const struct opt table[] = {
 	OPT_CHOICE("size", scenario_size_names, "how long and how precise",
 		   struct job_options, size),
-	OPT_LIST("target", "NAME", "measure this one (may be repeated)",
-		 struct job_options, targets),
+	OPT_LIST("target", "NAME", "measure this one", struct job_options,
+		 targets),
 	OPT_LIST("set", "KEY=VALUE", "set a parameter; see pushmark list",
 		 struct job_options, set),
 	OPT_INT("pairs", "N", "pairs of slices; 0: as the size says", 0, 1000,
 		struct job_options, pairs),
 	OPT_LIST("until", "METRIC[=N%]",
 		 "go on until half of the 95 % interval of cpu, client, rate, "
-		 "p50, last, p99, ack or memory is within N % (may be "
-		 "repeated)",
+		 "p50, last, p99, ack or memory is within N %",
 		 struct job_options, until),
 	OPT_INT("until-max", "SECONDS", "go on for so long at most", 1, 1000000,
 		struct job_options, until_max),
@@ -82,6 +81,7 @@ static void help(void)
 {
 	const struct job_options defaults = {.size = SIZE_QUICK,
 					     .until_max = UNTIL_MAX_S};
+	char shares[128];
 
 	puts("usage: pushmark run [OPTION]... [SCENARIO]...\n\n"
 	     "Starts each target's server, drives it from a load worker on "
@@ -89,6 +89,12 @@ static void help(void)
 	     "send(), and compares. Without a\nscenario it runs the suite. "
 	     "Results: results/TIME/run.json and report.md.\n");
 	opt_help(table, &defaults, stdout);
+	until_defaults(shares, sizeof(shares));
+	printf("\nN of --until where it is not given, in %%:\n%s.\nThe time of "
+	       "--until-max is beyond what the size plans, for all together. "
+	       "When it\nends before an interval is that narrow, that is "
+	       "told, and the exit status is as\nwithout it.\n",
+	       shares);
 	puts("\nExit status: 0 all is well, 1 a server failed or a slice is "
 	     "not valid, 2 wrong\nusage, 130 interrupted (what is finished is "
 	     "kept).");
@@ -171,6 +177,25 @@ static int failed(const struct job_options *o, const char *what)
 	return CMD_FAILED;
 }
 
+/* Intervals that --until asked for and --until-max did not let be reached. */
+static void tell_unmet(const struct suite *s)
+{
+	char what[160];
+
+	for (size_t i = 0; i < s->count && !s->interrupted; i++) {
+		const struct measurement *m = &s->measurements[i];
+
+		if (m->earlier || !until_wants(&s->until, m))
+			continue;
+		until_describe(&s->until, m, what, sizeof(what));
+		(void)fprintf(stderr,
+			      "pushmark run: --until is not reached, as "
+			      "--until-max is over: %s, %s, %s: %s\n",
+			      m->scenario->name, m->variant->name,
+			      m->target->name, what);
+	}
+}
+
 static int finish(struct job *j, const struct job_options *o,
 		  struct journal *journal)
 {
@@ -187,6 +212,7 @@ static int finish(struct job *j, const struct job_options *o,
 		(void)failed(o, message);
 	else
 		journal_ended(journal, run);
+	tell_unmet(&j->suite);
 	/* That nobody takes the events any more was told, and is no failure. */
 	if (o->json)
 		clearerr(stdout);

@@ -312,7 +312,10 @@ static enum err set_until(struct job *j, const struct job_options *o)
 		e = ERR_USAGE;
 	}
 	j->suite.until.max_s = (double)o->until_max;
-	return e;
+	return e ? e
+		 : until_check(&j->suite.until, j->suite.scenarios,
+			       j->suite.scenario_count, j->message,
+			       sizeof(j->message));
 }
 
 enum err job_prepare(struct job *j, const struct job_options *o,

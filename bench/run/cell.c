@@ -200,24 +200,44 @@ static double start_s(const struct cell *c, const struct measurement *m)
 	return cell_planned(c->scenario, m->values) / m->values[PARAM_STARTS];
 }
 
-/* What it takes, from the scatter seen so far. */
-static void tell(struct cell *c, const struct measurement *m)
+/*
+ * What it takes, from the scatter seen so far: a guess, which few pairs do not
+ * allow, and of which no more than what is left of the time will come true.
+ */
+static void expectation(const struct cell *c, const struct measurement *m,
+			double left_s, char *into, size_t size)
 {
-	double more = until_factor(&c->suite->until, m) - 1;
-	size_t seen = m->pairs > 0 ? m->pairs : m->point_count;
-	size_t each = (size_t)m->values[PARAM_STARTS];
-	char what[160];
+	bool pairs = m->pairs > 0;
+	size_t seen = pairs ? m->pairs : m->point_count;
+	double each =
+		pairs ? m->values[PARAM_PAIRS] / m->values[PARAM_STARTS] : 1;
+	double more =
+		ceil((until_factor(&c->suite->until, m) - 1) * (double)seen);
+	double seconds = more / fmax(each, 1) * start_s(c, m);
 
-	each = m->pairs > 0 ? (size_t)m->values[PARAM_PAIRS] / each : 1;
+	if (seen < (pairs ? UNTIL_SEEN_MIN : UNTIL_STARTS_MIN))
+		(void)snprintf(into, size, "how many more is not known yet");
+	else if (seconds > left_s)
+		(void)snprintf(into, size,
+			       "more than fits in the %.1f min that "
+			       "--until-max leaves it",
+			       left_s / 60);
+	else
+		(void)snprintf(into, size, "about %.0f more, %.1f min", more,
+			       seconds / 60);
+}
+
+static void tell(struct cell *c, const struct measurement *m, double left_s)
+{
+	char what[160], more[96];
+
 	until_describe(&c->suite->until, m, what, sizeof(what));
+	expectation(c, m, left_s, more, sizeof(more));
 	progress_say(&c->suite->progress,
-		     "  UNTIL   %s, %s, %s: %s after %zu %s; about %.0f more, "
-		     "%.1f min",
+		     "  UNTIL   %s, %s, %s: %s after %zu %s; %s",
 		     c->scenario->name, m->variant->name, c->target->name, what,
-		     seen, m->pairs > 0 ? "pairs" : "starts",
-		     ceil(more * (double)seen),
-		     more * (double)seen / (double)(each ? each : 1) *
-			     start_s(c, m) / 60);
+		     m->pairs > 0 ? m->pairs : m->point_count,
+		     m->pairs > 0 ? "pairs" : "starts", more);
 }
 
 /*
@@ -239,7 +259,7 @@ static bool goes_on(struct cell *c)
 			continue;
 		wanted = true;
 		next += start_s(c, m);
-		tell(c, m);
+		tell(c, m, allowed - s->more_s);
 	}
 	if (!wanted)
 		return false;
@@ -251,7 +271,7 @@ static bool goes_on(struct cell *c)
 		return false;
 	}
 	c->planned += next;
-	progress_more(&s->progress, next);
+	progress_more(&s->progress, next, allowed - s->more_s);
 	return true;
 }
 
@@ -267,6 +287,13 @@ static enum err run_one(struct cell *c, unsigned at)
 		note_failure(c, e);
 	rig_stop(&c->rig);
 	return e;
+}
+
+/* All that was planned so far is behind it. */
+static void settle(struct cell *c)
+{
+	progress_done(&c->suite->progress, c->planned - c->accounted);
+	c->accounted = c->planned;
 }
 
 void cell_run(struct cell *c)
@@ -287,12 +314,15 @@ void cell_run(struct cell *c)
 	c->suite->begun_s += c->planned;
 	while (!e && at < starts)
 		e = run_one(c, at++);
+	settle(c);
 	while (!e && goes_on(c)) {
 		uint64_t begun = clock_ns(&clock_monotonic);
 
 		e = run_one(c, at++);
 		c->suite->more_s +=
 			(double)(clock_ns(&clock_monotonic) - begun) / 1e9;
+		settle(c);
+		progress_more(&c->suite->progress, 0, 0);
 	}
-	progress_done(&c->suite->progress, c->planned - c->accounted);
+	settle(c);
 }

@@ -14,6 +14,7 @@
 
 #define SHOW_EVERY_NS 200000000
 #define TELL_EVERY_NS 1000000000
+#define TRUST_S 5.0 /* of work that the plan is right about */
 
 void progress_init(struct progress *p, bool quiet, double planned_s)
 {
@@ -27,9 +28,16 @@ double progress_left(const struct progress *p, uint64_t now_ns)
 {
 	double elapsed = (double)(now_ns - p->start_ns) / 1e9;
 	double left = p->planned > p->done ? p->planned - p->done : 0;
+	double extra = fmin(p->extra, left);
+	double slow = 1;
 
-	/* A second of work is too little to learn from. */
-	return p->done > 1 ? left * elapsed / p->done : left;
+	/*
+	 * A second of work is too little to learn from, and seconds weigh less
+	 * than what is planned: what starts slowly does not stay so slow.
+	 */
+	if (p->done > 1)
+		slow = (elapsed + TRUST_S) / (p->done + TRUST_S);
+	return (left - extra) * slow + fmin(extra * slow, p->extra_most);
 }
 
 static void clear_line(const struct progress *p)
@@ -107,9 +115,11 @@ void progress_step(struct progress *p, const char *format, ...)
 	tell(p, true);
 }
 
-void progress_more(struct progress *p, double seconds)
+void progress_more(struct progress *p, double seconds, double most)
 {
 	p->planned += seconds;
+	p->extra = seconds;
+	p->extra_most = most;
 }
 
 void progress_done(struct progress *p, double seconds)

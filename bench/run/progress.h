@@ -21,6 +21,8 @@ struct progress {
 		       */
 	bool terminal;
 	double planned, done; /* seconds of work */
+	double extra;	      /* of what is planned, the last of `more` */
+	double extra_most;    /* that it may take */
 	uint64_t start_ns, shown_ns, told_ns;
 	char step[96];
 };
@@ -34,8 +36,11 @@ void progress_end(struct progress *p); /* clears the line */
 __attribute__((format(printf, 2, 3))) void
 progress_step(struct progress *p, const char *format, ...);
 void progress_done(struct progress *p, double seconds); /* of planned work */
-/* There is more work than was planned. */
-void progress_more(struct progress *p, double seconds);
+/*
+ * There is more work than was planned, which may take `most` at most; 0: that
+ * is over.
+ */
+void progress_more(struct progress *p, double seconds, double most);
 /* A line that stays, such as a failure. */
 __attribute__((format(printf, 2, 3))) void
 progress_say(struct progress *p, const char *format, ...);

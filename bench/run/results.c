@@ -112,10 +112,26 @@ static cJSON *earlier_to_json(const struct measurement *m)
 	return json;
 }
 
+/* It was asked for, and the time did not allow it. */
+static void add_unmet(cJSON *caveats, const struct suite *s,
+		      const struct measurement *m)
+{
+	char what[160], text[256];
+
+	if (!until_wants(&s->until, m))
+		return;
+	until_describe(&s->until, m, what, sizeof(what));
+	(void)snprintf(text, sizeof(text),
+		       "The run was to go on until its intervals are narrow, "
+		       "and ended before: %s.",
+		       what);
+	CHECK(cJSON_AddItemToArray(caveats, cJSON_CreateString(text)));
+}
+
 struct cJSON *results_measurement(const struct suite *s,
 				  const struct measurement *m)
 {
-	cJSON *json, *slices, *until;
+	cJSON *json, *slices, *until, *caveats;
 
 	if (m->earlier)
 		return earlier_to_json(m);
@@ -125,7 +141,9 @@ struct cJSON *results_measurement(const struct suite *s,
 	if (until)
 		put_item(json, "until", until);
 	put_bool(json, "client_bound", measurement_client_bound(m));
-	put_item(json, "caveats", caveats_of(m));
+	caveats = caveats_of(m);
+	add_unmet(caveats, s, m);
+	put_item(json, "caveats", caveats);
 	/* The long part last, where a reader can skip it. */
 	if (slices)
 		put_item(json, "slices", slices);

@@ -79,7 +79,6 @@ Test(schema, says_what_is_wrong_and_where)
 		 ".memory: lacks the key \"low\""},
 		{"\"hiccups\": {}",
 		 ".hiccups: expected an object that is not empty"},
-		{"\"baseline\": \"bare\"", ": lacks the key \"primary\""},
 		{"\"invalid_why\": null", ".invalid_why: expected a text"},
 		{"\"caveats_\": \"\"", ".caveats_: unknown key"},
 		{"\"distributions\": {\"all\": \"hdr/../x.hgrm\"}",
@@ -103,6 +102,13 @@ Test(schema, says_what_is_wrong_and_where)
 	expect("\"parameters\": {}, \"verdict\": \"bogus\"", false,
 	       AT ".verdict: expected one of better, worse, equivalent, "
 		  "inconclusive");
+}
+
+Test(schema, keys_that_need_others)
+{
+	expect(GOOD ", \"baseline\": \"bare\"", false,
+	       "r.json:15: measurements[1]: lacks the key \"primary\"");
+	expect(GOOD ", \"baseline\": \"bare\"", true, NULL);
 }
 
 Test(schema, lenient_is_about_keys_only)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bench/run/measurement.h"
+#include "bench/run/method.h"
 #include "bench/run/put.h"
 #include "servers/base/check.h"
 
@@ -96,6 +97,65 @@ static size_t least_of(int i)
 static double margin_of(int i, double count)
 {
 	return known[i].metric == METRICS ? 1 : 1 + UNTIL_MARGIN / count;
+}
+
+/* A metric of pairs, of a variant: those of a recv() loop have no times. */
+static bool pairs_have(const struct method *method, int metric,
+		       enum load_kind kind)
+{
+	switch (metric) {
+	case METRIC_LATENCY_MEDIAN:
+	case METRIC_LATENCY_LAST:
+	case METRIC_LATENCY_TAIL:
+		return method->against == AGAINST_BASELINE &&
+		       (kind == LOAD_OPEN || kind == LOAD_CLOSED);
+	case METRIC_ACK:
+		return kind == LOAD_RTT;
+	default:
+		return true;
+	}
+}
+
+static bool has(const struct scenario *s, int i)
+{
+	const struct method *method = method_of(s);
+
+	if (known[i].metric == METRICS)
+		return s->method == METHOD_MEMORY;
+	for (size_t v = 0; v < s->variant_count; v++) {
+		if (method->against != AGAINST_NOTHING &&
+		    pairs_have(method, known[i].metric, s->variants[v].kind))
+			return true;
+	}
+	return false;
+}
+
+enum err until_check(const struct until *u, const struct scenario *all,
+		     size_t count, char *message, size_t size)
+{
+	for (int i = 0; i < UNTIL_METRICS; i++) {
+		bool taken = u->goal[i] <= 0;
+
+		for (size_t k = 0; k < count && !taken; k++)
+			taken = has(&all[k], i);
+		if (taken)
+			continue;
+		(void)snprintf(message, size,
+			       "--until %s: no chosen scenario has this metric",
+			       known[i].name);
+		return ERR_USAGE;
+	}
+	return ERR_OK;
+}
+
+void until_defaults(char *into, size_t size)
+{
+	size_t at = 0;
+
+	for (int i = 0; i < UNTIL_METRICS && at < size; i++)
+		at += (size_t)snprintf(into + at, size - at, "%s%s %g",
+				       i ? ", " : "", known[i].name,
+				       100 * known[i].share);
 }
 
 /* Half the interval as a share of the figure; NaN without an interval. */

@@ -25,6 +25,7 @@
 
 struct cJSON;
 struct measurement;
+struct scenario;
 
 /* Name, metric of measurement.h, share that is asked for by default. */
 #define UNTIL_LIST(X)                                                          \
@@ -42,6 +43,7 @@ struct measurement;
 #define UNTIL_STARTS_MIN 6 /* the same of memory */
 #define UNTIL_MARGIN 20	   /* see above */
 #define UNTIL_MAX_S 1800   /* that a run goes on for by default */
+#define UNTIL_SEEN_MIN 6   /* pairs before what is lacking is guessed */
 
 struct until {
 	double goal[UNTIL_METRICS]; /* a share; 0: not asked for */
@@ -58,6 +60,11 @@ MUST_USE enum err until_add(struct until *u, const char *text, char *message,
 
 /* Queries; the measurement must be concluded. */
 bool until_asked(const struct until *u);
+/* Whether one of the scenarios has each metric. ERR_USAGE with `message`. */
+MUST_USE enum err until_check(const struct until *u, const struct scenario *all,
+			      size_t count, char *message, size_t size);
+/* What is asked for by default, "cpu 5, p50 10": for help. */
+void until_defaults(char *into, size_t size);
 /*
  * Whether an interval of it is too wide still, or has too few observations
  * to be believed narrow.

@@ -201,3 +201,45 @@ Test(until, memory_covers_as_it_says)
 			  "%.2f: %.4f", sds[i], hits / (2.0 * TRIES));
 	}
 }
+
+Test(until, wants_no_metric_that_nothing_has)
+{
+	struct variant closed = {.kind = LOAD_CLOSED}, rtt = {.kind = LOAD_RTT};
+	struct scenario all[] = {
+		{.method = METHOD_MEMORY, .variants = &closed},
+		{.method = METHOD_NETWORK, .variants = &closed},
+		{.method = METHOD_CLIENT, .variants = &closed},
+		{.method = METHOD_PAIRS, .variants = &closed},
+		{.method = METHOD_PAIRS, .variants = &rtt},
+	};
+	static const struct {
+		const char *metric;
+		bool has[5];
+	} cases[] = {
+		{"cpu", {false, false, true, true, true}},
+		{"client", {false, false, true, true, true}},
+		{"rate", {false, false, true, true, true}},
+		{"p50", {false, false, false, true, false}},
+		{"last", {false, false, false, true, false}},
+		{"p99", {false, false, false, true, false}},
+		{"ack", {false, false, false, false, true}},
+		{"memory", {true, false, false, false, false}},
+	};
+
+	for (size_t i = 0; i < 5; i++)
+		all[i].variant_count = 1;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct until u = {0};
+
+		cr_assert_eq(until_add(&u, cases[i].metric, message,
+				       sizeof(message)),
+			     ERR_OK);
+		for (size_t k = 0; k < 5; k++)
+			cr_expect_eq(until_check(&u, &all[k], 1, message,
+						 sizeof(message)),
+				     cases[i].has[k] ? ERR_OK : ERR_USAGE,
+				     "%s, %zu", cases[i].metric, k);
+		cr_expect_eq(until_check(&u, all, 5, message, sizeof(message)),
+			     ERR_OK, "one is enough");
+	}
+}

@@ -231,6 +231,39 @@ test("a run goes on when nobody reads its events any more", () => {
   assert.ok(existsSync(join(out, "report.md")));
 });
 
+describe("a run that goes on until it is exact enough", () => {
+  const until = (out, ...args) =>
+    ended(spawnSync(program("pushmark"), ["run", "--size", "smoke", "--json", "--out", out, ...args]));
+
+  test("not for what nothing chosen has", () => {
+    const out = join(folder, "nothing");
+    for (const [metric, scenario] of [["cpu", "idle"], ["memory", "fanout"], ["cpu", "zombie"], ["p99", "network"], ["ack", "fanout"]]) {
+      const { status, stderr, events } = until(out, scenario, "--until", `${metric}=5%`);
+      assert.equal(status, 2);
+      assert.equal(stderr, `pushmark run: --until ${metric}: no chosen scenario has this metric\n`);
+      assert.deepEqual(events, []);
+    }
+    assert.equal(existsSync(out), false);
+  });
+
+  test("guesses nothing from a few pairs, and tells what it did not reach", () => {
+    const out = join(folder, "unmet");
+    const { status, stderr, events } = until(out, "rtt", "--pairs", "2", "--target", "ws", "--until", "cpu=0.1%", "--until-max", "4");
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, / {2}UNTIL .* after 2 pairs; how many more is not known yet\n/);
+    assert.doesNotMatch(stderr, /\d{3,}\.\d min/);
+    assert.match(stderr, /pushmark run: --until is not reached, as --until-max is over: rtt, .*, ws: cpu /);
+    const planned = events[0].planned_s;
+    for (const e of events.filter((x) => x.event === "progress"))
+      assert.ok(e.left_s <= 4 * planned + 4, JSON.stringify(e));
+    const run = JSON.parse(readFileSync(join(out, "run.json"), "utf8"));
+    for (const m of run.measurements) {
+      assert.equal(m.until[0].met, false);
+      assert.ok(m.caveats.some((c) => c.startsWith("The run was to go on until its intervals are narrow, and ended before: cpu ")));
+    }
+  });
+});
+
 describe("a run that ends well", () => {
   let end, result;
 
