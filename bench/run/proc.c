@@ -186,53 +186,7 @@ bool proc_alive(struct proc *p)
 	return !reaped(p, WNOHANG);
 }
 
-/* Stopping */
-
-void proc_stop(struct proc *p)
-{
-	struct timespec pause = {.tv_nsec = 5000000};
-	uint64_t deadline = clock_ms(&clock_monotonic) + PROC_STOP_MS;
-	bool killed = false;
-
-	if (p->pid > 0 && !reaped(p, WNOHANG))
-		(void)kill(-p->pid, SIGTERM);
-	while (!reaped(p, WNOHANG)) {
-		(void)drain(p);
-		if (!killed && clock_ms(&clock_monotonic) >= deadline) {
-			killed = true;
-			(void)kill(-p->pid, SIGKILL);
-		}
-		(void)nanosleep(&pause, NULL);
-	}
-	if (p->pid > 0) {
-		/* Helpers of its own that outlived it. */
-		(void)kill(-p->pid, SIGKILL);
-		(void)drain(p);
-		if (p->out_fd >= 0)
-			(void)close(p->out_fd);
-		(void)close(p->log_fd);
-	}
-	buf_release(&p->line);
-	p->pid = 0;
-	p->out_fd = p->log_fd = -1;
-}
-
-/* Queries */
-
-void proc_reason(const struct proc *p, char *into, size_t size)
-{
-	if (!p->ended)
-		(void)snprintf(into, size, "is running");
-	else if (p->pid <= 0 && p->status == 0)
-		(void)snprintf(into, size, "was stopped");
-	else if (WIFSIGNALED(p->status))
-		(void)snprintf(into, size, "was killed by signal %d (%s)",
-			       WTERMSIG(p->status),
-			       strsignal(WTERMSIG(p->status)));
-	else
-		(void)snprintf(into, size, "exited with status %d",
-			       WEXITSTATUS(p->status));
-}
+/* Descendants */
 
 /* Adds the children of one thread of the process `pid`. */
 static size_t add_thread_children(pid_t pid, const char *thread, pid_t *into,
@@ -272,6 +226,111 @@ static size_t add_children(pid_t pid, pid_t *into, size_t count, size_t max)
 	}
 	(void)closedir(dir);
 	return count;
+}
+
+static size_t own_children(pid_t *into, size_t max)
+{
+	return add_children(getpid(), into, 0, max);
+}
+
+/* What a server's end left to us, as what adopts it; returns how many ended. */
+static size_t end_adopted(const pid_t *pids, size_t count)
+{
+	pid_t own[PROC_CHILDREN];
+	size_t n = own_children(own, PROC_CHILDREN), ended = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < count; k++) {
+			/* It may have become another user's. */
+			if (own[i] == pids[k] && kill(own[i], SIGKILL) == 0)
+				ended += waitpid(own[i], NULL, 0) == own[i];
+		}
+	}
+	return ended;
+}
+
+void proc_adopt(void)
+{
+	pid_t one;
+
+	/* What exec() left us with, a shell's jobs, is not a server's. */
+	if (own_children(&one, 1) == 0)
+		(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+/* One of those that we started stays in our group. */
+static size_t foreign_groups(pid_t *into, size_t max)
+{
+	size_t n = own_children(into, max), kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (getpgid(into[i]) != getpgrp())
+			into[kept++] = into[i];
+	}
+	return kept;
+}
+
+void proc_sweep(void)
+{
+	pid_t pids[PROC_CHILDREN];
+	int adopts = 0;
+
+	if (prctl(PR_GET_CHILD_SUBREAPER, &adopts) != 0 || !adopts)
+		return;
+	/* The end of one may leave us its own children. */
+	while (end_adopted(pids, foreign_groups(pids, PROC_CHILDREN)) > 0)
+		continue;
+}
+
+/* Stopping */
+
+void proc_stop(struct proc *p)
+{
+	struct timespec pause = {.tv_nsec = 5000000};
+	uint64_t deadline = clock_ms(&clock_monotonic) + PROC_STOP_MS;
+	pid_t all[PROC_CHILDREN];
+	size_t count = proc_pids(p, all, PROC_CHILDREN);
+	bool killed = false;
+
+	if (p->pid > 0 && !reaped(p, WNOHANG))
+		(void)kill(-p->pid, SIGTERM);
+	while (!reaped(p, WNOHANG)) {
+		(void)drain(p);
+		if (!killed && clock_ms(&clock_monotonic) >= deadline) {
+			killed = true;
+			(void)kill(-p->pid, SIGKILL);
+		}
+		(void)nanosleep(&pause, NULL);
+	}
+	if (p->pid > 0) {
+		/* Helpers of its own that outlived it, in its group or not. */
+		(void)kill(-p->pid, SIGKILL);
+		(void)end_adopted(all, count);
+		(void)drain(p);
+		if (p->out_fd >= 0)
+			(void)close(p->out_fd);
+		(void)close(p->log_fd);
+	}
+	buf_release(&p->line);
+	p->pid = 0;
+	p->out_fd = p->log_fd = -1;
+}
+
+/* Queries */
+
+void proc_reason(const struct proc *p, char *into, size_t size)
+{
+	if (!p->ended)
+		(void)snprintf(into, size, "is running");
+	else if (p->pid <= 0 && p->status == 0)
+		(void)snprintf(into, size, "was stopped");
+	else if (WIFSIGNALED(p->status))
+		(void)snprintf(into, size, "was killed by signal %d (%s)",
+			       WTERMSIG(p->status),
+			       strsignal(WTERMSIG(p->status)));
+	else
+		(void)snprintf(into, size, "exited with status %d",
+			       WEXITSTATUS(p->status));
 }
 
 size_t proc_pids(const struct proc *p, pid_t *into, size_t max)

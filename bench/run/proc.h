@@ -45,10 +45,23 @@ struct proc {
 MUST_USE enum err proc_start(struct proc *p, char *const *argv,
 			     const char *log_path, int cpu);
 /*
- * SIGTERM to its group, SIGKILL after PROC_STOP_MS; reaps it. Legal when it
- * has ended, was never started, or p is all zero.
+ * SIGTERM to its group, SIGKILL after PROC_STOP_MS, also to what it is known to
+ * have started elsewhere; reaps it. Legal when it has ended, was never started,
+ * or p is all zero.
  */
 void proc_stop(struct proc *p);
+
+/*
+ * From now on what a server started is ours when its parent ends, also in a
+ * session of its own, so that proc_stop() and proc_sweep() find it. Not when
+ * this process has children already: they would be taken for a server's.
+ */
+void proc_adopt(void);
+/*
+ * Ends what servers that are stopped have left. None of them, and nothing else
+ * in a process group of its own, may be running. Without proc_adopt(): nothing.
+ */
+void proc_sweep(void);
 
 /* Operations */
 /*

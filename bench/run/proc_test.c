@@ -208,6 +208,62 @@ Test(proc, children_of_all_threads_are_counted)
 	(void)pthread_barrier_destroy(&ready);
 }
 
+/* The process whose number a script wrote, gone or about to go. */
+static bool ends(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	int pid = 0, alive = 0;
+
+	/* NOLINTNEXTLINE(cert-err34-c): what is no number is no process. */
+	cr_assert(f && fscanf(f, "%d", &pid) == 1 && pid > 1);
+	(void)fclose(f);
+	for (int i = 0; i < 100 && (alive = kill(pid, 0)) == 0; i++)
+		(void)usleep(10000);
+	return alive != 0;
+}
+
+/* One that is its child still, and one whose parent has ended. */
+Test(proc, sessions_of_its_own_end_with_it)
+{
+	char script[512], child[80], orphan[80];
+	struct proc p;
+
+	proc_adopt();
+	(void)snprintf(child, sizeof(child), "%s.child", log_path);
+	(void)snprintf(orphan, sizeof(orphan), "%s.orphan", log_path);
+	(void)snprintf(script, sizeof(script),
+		       "setsid sh -c 'echo $$ >%s; exec sleep 60' & "
+		       "(setsid sh -c 'echo $$ >%s; exec sleep 60' &); "
+		       "while ! [ -s %s -a -s %s ]; do sleep 0.01; done; "
+		       "echo listening on http://127.0.0.1:1; wait",
+		       child, orphan, child, orphan);
+	cr_assert_eq(start(&p, script), ERR_OK);
+	proc_stop(&p);
+	cr_expect(ends(child));
+	proc_sweep();
+	cr_expect(ends(orphan));
+	(void)unlink(child);
+	(void)unlink(orphan);
+}
+
+/* Those of whoever became this program by exec(). */
+Test(proc, children_that_were_there_stay)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)setsid();
+		(void)pause();
+		_exit(0);
+	}
+	proc_adopt();
+	(void)usleep(50000);
+	proc_sweep();
+	cr_expect_eq(kill(pid, 0), 0);
+	(void)kill(pid, SIGKILL);
+	cr_expect_eq(waitpid(pid, NULL, 0), pid);
+}
+
 Test(proc, log_is_made_printable)
 {
 	FILE *f = fopen(log_path, "w");

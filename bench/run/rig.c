@@ -28,6 +28,7 @@ void rig_stop(struct rig *r)
 	rig_stop_link(r);
 	for (int i = 0; i < RIG_SERVERS; i++)
 		rig_stop_server(r, i);
+	proc_sweep();
 	r->failure[0] = '\0';
 	r->culprit = -1;
 }

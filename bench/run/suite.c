@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench/run/cell.h"
+#include "bench/run/proc.h"
 #include "servers/base/check.h"
 
 static void values_of(const struct suite *s, const struct scenario *scenario,
@@ -209,6 +210,7 @@ static void compare_digests(struct suite *s)
 void suite_run(struct suite *s)
 {
 	CHECK(s->target_count > 0);
+	proc_adopt();
 	meters_start(&s->meters, &s->machine);
 	s->planned_s = suite_planned(s);
 	progress_init(&s->progress, s->quiet, s->planned_s);
