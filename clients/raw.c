@@ -78,6 +78,16 @@ static bool answered(struct client *c, const struct envelope *e)
 	return true;
 }
 
+bool raw_unwelcome(struct client *c, const char *what)
+{
+	/* What a client that comes back misses may come before it is open. */
+	if (c->open || (c->recovery && c->recovery->resuming))
+		return false;
+	client_failf(c, ERR_PROTO, "something else than a welcome came: %s",
+		     what);
+	return true;
+}
+
 void raw_object(struct client *c, struct slice text)
 {
 	struct client_message m;
@@ -85,7 +95,8 @@ void raw_object(struct client *c, struct slice text)
 	const char *why;
 
 	if (envelope_decode(text, &c->env->strings, &e, &why) != ERR_OK) {
-		not_an_object(c, text);
+		if (!raw_unwelcome(c, why))
+			not_an_object(c, text);
 		return;
 	}
 	switch (e.type) {

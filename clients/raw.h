@@ -21,9 +21,12 @@ bool raw_message(struct client_env *env, struct slice text,
 /*
  * Hands one object to the client's events; the first welcome opens the client.
  * Text that is not JSON goes to on_object as a JSON string: whoever looks on
- * sees what the server said.
+ * sees what the server said. Before the welcome it ends the client: whoever
+ * says such a thing first does not speak this dialect.
  */
 void raw_object(struct client *c, struct slice text);
+/* Ends a client that waits for its welcome, and says whether it did. */
+bool raw_unwelcome(struct client *c, const char *what);
 /*
  * The same for servers that know none of our objects: all of the text is a
  * message's data.

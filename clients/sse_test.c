@@ -153,9 +153,10 @@ Test(client_sse, a_chunked_stream_is_read_too)
 	fake_link_say(&stream, "HTTP/1.1 200 OK\r\n"
 			       "Content-Type: text/event-stream\r\n"
 			       "Transfer-Encoding: chunked\r\n\r\n"
-			       "9\r\ndata: 1\n\n\r\n5\r\ndata:\r\n4\r\n 2\n\n"
-			       "\r\n");
-	fake_world_expect(&world, "object 1\nobject 2\n");
+			       "14\r\ndata: {\"type\":\"a\"}\n\n\r\n"
+			       "5\r\ndata:\r\nf\r\n {\"type\":\"b\"}\n\n\r\n");
+	fake_world_expect(&world, "object {\"type\":\"a\"}\n"
+				  "object {\"type\":\"b\"}\n");
 	fake_link_say(&stream, "0\r\n\r\n");
 	fake_world_expect(&world, "closed closed by the peer: the server ended "
 				  "the stream\n");

@@ -91,7 +91,7 @@ static void on_frame(struct ws_link *l, enum ws_opcode opcode,
 		raw_plain(client_of(l), payload);
 	else if (opcode == WS_TEXT)
 		raw_object(client_of(l), payload);
-	else if (opcode == WS_BINARY)
+	else if (opcode == WS_BINARY && !raw_unwelcome(client_of(l), "bytes"))
 		on_binary(client_of(l), payload);
 }
 

@@ -57,6 +57,33 @@ static struct client *open_client(struct fake_link *l)
 	return c;
 }
 
+Test(client_ws, something_else_than_a_welcome_ends_it)
+{
+	static const struct {
+		int opcode;
+		const char *said, *why;
+	} cases[] = {
+		{TEXT, "hello", "Invalid JSON"},
+		{TEXT, "[1]", "expected a JSON object"},
+		{BINARY, "bytes", "bytes"},
+	};
+	char expected[128];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct client *c = fake_world_client(&world, &client_ws, NULL);
+
+		shake_hands(&peer);
+		fake_link_frame(&peer, cases[i].opcode, cases[i].said);
+		(void)snprintf(expected, sizeof(expected),
+			       "closed protocol violation: something else than "
+			       "a welcome came: %s\n",
+			       cases[i].why);
+		fake_world_expect(&world, expected);
+		client_free(c);
+		fake_link_close(&peer);
+	}
+}
+
 Test(client_ws, the_request_is_a_handshake_with_rooms)
 {
 	static const char *const rooms[] = {"a&b", "\xc3\xa9"};

@@ -264,6 +264,27 @@ describe("a run that goes on until it is exact enough", () => {
   });
 });
 
+describe("a server that shakes hands and says something else than a welcome", () => {
+  const say = `
+    const s = require("http").createServer().on("upgrade", (q, k) => {
+      const key = q.headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+      k.on("error", () => {}).write("HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n" +
+        "Sec-WebSocket-Accept: " + require("crypto").createHash("sha1").update(key).digest("base64") + "\\r\\n\\r\\n");
+      k.write(Buffer.from("\\x81\\x05hello", "latin1"));
+    }).listen(0, process.argv[1], () => console.log("listening on http://" + process.argv[1] + ":" + s.address().port));`;
+
+  for (const scenario of ["rtt", "network"])
+    test(`has failed, in ${scenario}`, () => {
+      const out = join(folder, `garbage-${scenario}`), target = join(folder, "garbage.json");
+      writeFileSync(target, JSON.stringify({ name: "garbage", description: "It says hello", dialect: "ws", path: "/ws",
+        start: [process.execPath, "-e", say, "{host}"] }));
+      const end = ended(spawnSync(program("pushmark"), ["run", scenario, "--size", "smoke", "--target", target, "--json", "--out", out]));
+      assert.equal(end.status, 1, end.stderr);
+      assert.match(end.stderr, /FAILED .*, garbage: cannot connect .*: something else than a welcome came: Invalid JSON\n/);
+      assert.equal(end.events.at(-1).succeeded, false);
+    });
+});
+
 describe("a run that ends well", () => {
   let end, result;
 
