@@ -142,7 +142,7 @@ void schema_fail(struct doc *d, const struct cJSON *item, const char *format,
 
 /* Keywords */
 
-static bool is_whole(const cJSON *item)
+static cJSON_bool is_whole(const cJSON *item)
 {
 	double value = item->valuedouble;
 
@@ -150,34 +150,9 @@ static bool is_whole(const cJSON *item)
 	       fabs(value) <= WHOLE_MAX;
 }
 
-static bool is_number(const cJSON *item)
+static cJSON_bool is_number(const cJSON *item)
 {
 	return cJSON_IsNumber(item) && isfinite(item->valuedouble);
-}
-
-static bool is_object(const cJSON *item)
-{
-	return cJSON_IsObject(item);
-}
-
-static bool is_array(const cJSON *item)
-{
-	return cJSON_IsArray(item);
-}
-
-static bool is_text(const cJSON *item)
-{
-	return cJSON_IsString(item);
-}
-
-static bool is_bool(const cJSON *item)
-{
-	return cJSON_IsBool(item);
-}
-
-static bool is_null(const cJSON *item)
-{
-	return cJSON_IsNull(item);
 }
 
 static bool check_type(struct checker *k, const cJSON *value,
@@ -185,15 +160,15 @@ static bool check_type(struct checker *k, const cJSON *value,
 {
 	static const struct {
 		const char *name, *expected;
-		bool (*is)(const cJSON *item);
+		cJSON_bool (*is)(const cJSON *item);
 	} types[] = {
 		{"integer", "a whole number", is_whole},
 		{"number", "a number", is_number},
-		{"string", "a text", is_text},
-		{"object", "an object", is_object},
-		{"array", "a list", is_array},
-		{"boolean", "true or false", is_bool},
-		{"null", "null", is_null},
+		{"string", "a text", cJSON_IsString},
+		{"object", "an object", cJSON_IsObject},
+		{"array", "a list", cJSON_IsArray},
+		{"boolean", "true or false", cJSON_IsBool},
+		{"null", "null", cJSON_IsNull},
 	};
 
 	(void)schema;
