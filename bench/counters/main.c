@@ -118,7 +118,7 @@ static enum err drive(struct program *p, struct worker *w,
 				 .drain_ns = 60000000000};
 	struct load_connected connected;
 	struct load_result result;
-	const char *why = "";
+	char why[LOAD_WHY] = "";
 	enum err e;
 
 	load_connected_init(&connected);
@@ -128,7 +128,7 @@ static enum err drive(struct program *p, struct worker *w,
 	e = worker_connect(w, &to, &connected);
 	if (!e)
 		e = worker_run(w, &plan, &result);
-	if (!e && !load_result_valid(&result, &why))
+	if (!e && !load_result_valid(&result, why))
 		e = ERR_PROTO;
 	if (e)
 		(void)snprintf(p->message, sizeof(p->message), "%s: %s%s%s",

@@ -41,11 +41,11 @@ TestSuite(company, .init = set_up, .fini = tear_down, .timeout = 300);
 
 static void run(struct load_plan p, struct load_result *r)
 {
-	const char *why;
+	char why[LOAD_WHY];
 
 	load_result_init(r);
 	cr_assert_eq(worker_run(worker, &p, r), ERR_OK, "%s", r->error);
-	cr_assert(load_result_valid(r, &why), "%s", why);
+	cr_assert(load_result_valid(r, why), "%s", why);
 	cr_assert_eq(r->ledger.delivered, r->messages * N,
 		     "company is in no ledger");
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/load/ledger.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,9 +101,13 @@ enum ledger_verdict ledger_receipt(struct ledger *l, size_t subscriber,
 	uint64_t name = l->first + subscriber;
 
 	CHECK(subscriber < l->totals.subscribers);
-	if (number >= l->totals.sent ||
-	    (l->rooms > 1 && number % l->rooms != name % l->rooms)) {
+	if (number >= l->totals.sent) {
 		l->totals.stray++;
+		return LEDGER_STRAY;
+	}
+	if (l->rooms > 1 && number % l->rooms != name % l->rooms) {
+		l->totals.stray++;
+		l->totals.other_room++;
 		return LEDGER_STRAY;
 	}
 	s = &l->subscribers[subscriber];
@@ -121,6 +127,11 @@ void ledger_corrupt(struct ledger *l)
 void ledger_stray(struct ledger *l)
 {
 	l->totals.stray++;
+}
+
+void ledger_duplicate(struct ledger *l)
+{
+	l->totals.duplicated++;
 }
 
 void ledger_settle(struct ledger *l)
@@ -151,6 +162,7 @@ void ledger_merge(struct ledger_totals *into, const struct ledger_totals *from)
 	into->reordered += from->reordered;
 	into->corrupt += from->corrupt;
 	into->stray += from->stray;
+	into->other_room += from->other_room;
 	into->digest += from->digest;
 	into->expected += from->expected;
 }
@@ -171,6 +183,56 @@ bool ledger_balanced(const struct ledger_totals *t)
 	       t->corrupt == 0 && t->stray == 0 && t->digest == t->expected;
 }
 
+/* "12,345" */
+static void group_digits(uint64_t n, char into[32])
+{
+	char digits[24];
+	size_t length, at = 0;
+
+	length = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, n);
+	for (size_t i = 0; i < length; i++) {
+		if (i > 0 && (length - i) % 3 == 0)
+			into[at++] = ',';
+		into[at++] = digits[i];
+	}
+	into[at] = '\0';
+}
+
+void ledger_describe(const struct ledger_totals *t, char *into, size_t size)
+{
+	const struct {
+		const char *name;
+		uint64_t count;
+	} kinds[] = {
+		{"corrupt", t->corrupt},
+		{"duplicated", t->duplicated},
+		{"from another room", t->other_room},
+		{"from another slice", t->stray - t->other_room},
+		{"reordered", t->reordered},
+		{"lost", t->lost},
+	};
+	uint64_t owed = t->delivered + t->lost;
+	char digits[32];
+	size_t at = 0;
+
+	CHECK(size > 0);
+	into[0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) && at < size; i++) {
+		if (kinds[i].count == 0)
+			continue;
+		group_digits(kinds[i].count, digits);
+		at += (size_t)snprintf(into + at, size - at, "%s%s %s",
+				       at ? ", " : "", digits, kinds[i].name);
+	}
+	group_digits(owed, digits);
+	if (at > 0 && at < size && owed > 0)
+		(void)snprintf(into + at, size - at, " of %s deliveries",
+			       digits);
+	else if (at == 0 && t->digest != t->expected)
+		(void)snprintf(into, size,
+			       "the digest is not that of what was sent");
+}
+
 /* JSON */
 
 static const struct field fields[] = {
@@ -182,6 +244,7 @@ static const struct field fields[] = {
 	FIELD_U64("reordered", struct ledger_totals, reordered),
 	FIELD_U64("corrupt", struct ledger_totals, corrupt),
 	FIELD_U64("stray", struct ledger_totals, stray),
+	FIELD_U64("other_room", struct ledger_totals, other_room),
 	FIELD_HEX("digest", struct ledger_totals, digest),
 	FIELD_HEX("expected", struct ledger_totals, expected),
 	FIELD_END,

@@ -42,7 +42,9 @@ struct ledger_totals {
 	uint64_t duplicated; /* receipts of what that subscriber had */
 	uint64_t reordered;  /* first receipts after that of a later message */
 	uint64_t corrupt;    /* receipts whose bytes are not those sent */
-	uint64_t stray;	     /* receipts of another slice, or never sent */
+	uint64_t stray;	     /* receipts of another slice or room, or never
+				sent */
+	uint64_t other_room; /* of those, of the same slice */
 	uint64_t digest;     /* of what was delivered */
 	uint64_t expected;   /* digest if all was delivered once */
 };
@@ -80,6 +82,8 @@ enum ledger_verdict ledger_receipt(struct ledger *l, size_t subscriber,
 				   uint32_t number, uint64_t hash);
 void ledger_corrupt(struct ledger *l);
 void ledger_stray(struct ledger *l);
+/* Of a message that cannot be looked up any more: see late.h. */
+void ledger_duplicate(struct ledger *l);
 /* Computes `lost` and `expected`; call when nothing more can come. */
 void ledger_settle(struct ledger *l);
 /* Of the same slice, with other subscribers: what was sent is one and the same.
@@ -91,6 +95,11 @@ void ledger_merge(struct ledger_totals *into, const struct ledger_totals *from);
 /* Queries */
 /* Nothing lost, duplicated, reordered, corrupt or stray; digest as expected. */
 bool ledger_balanced(const struct ledger_totals *t);
+/*
+ * All that is wrong, each kind with its count, first what no delay explains:
+ * "5 corrupt, 5 lost of 6,000 deliveries". Empty when it balances.
+ */
+void ledger_describe(const struct ledger_totals *t, char *into, size_t size);
 
 /* Digests are strings of 16 hexadecimal digits. Returns owned. */
 struct cJSON *ledger_to_json(const struct ledger_totals *t);

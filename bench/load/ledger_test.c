@@ -251,6 +251,10 @@ Test(ledger, rooms_are_owed_their_own_messages)
 	cr_assert_eq(ledger_receipt(&l, 2, 6, 6007), LEDGER_DUPLICATE);
 	ledger_settle(&l);
 	cr_assert_eq(l.totals.stray, 1);
+	cr_assert_eq(l.totals.other_room, 1);
+	cr_assert_eq(ledger_receipt(&l, 1, 7, 7007), LEDGER_STRAY);
+	cr_assert_eq(l.totals.stray, 2);
+	cr_assert_eq(l.totals.other_room, 1, "nobody sent it to any room");
 	cr_assert_eq(l.totals.duplicated, 1);
 	cr_assert_eq(l.totals.reordered, 0);
 }

@@ -2,6 +2,8 @@
 #include "bench/load/load.h"
 
 #include <cjson/cJSON.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "bench/load/field.h"
 #include "servers/base/check.h"
@@ -46,48 +48,50 @@ void load_result_release(struct load_result *r)
 
 /* Queries */
 
-/* The first thing wrong with the ledger, or NULL. */
-static const char *ledger_fault(const struct ledger_totals *t)
+/* What did not come in time is lost, and can be nothing else. */
+static bool only_lost(const struct ledger_totals *t)
 {
-	if (t->lost > 0)
-		return "messages were lost";
-	if (t->duplicated > 0)
-		return "messages were duplicated";
-	if (t->reordered > 0)
-		return "messages were reordered";
-	if (t->corrupt > 0)
-		return "messages were changed";
-	if (t->stray > 0)
-		return "messages of another slice arrived";
-	if (!ledger_balanced(t))
-		return "the digest is not that of what was sent";
-	return NULL;
+	return t->lost > 0 && t->corrupt == 0 && t->duplicated == 0 &&
+	       t->stray == 0 && t->reordered == 0;
 }
 
-static const char *result_fault(const struct load_result *r)
+static void describe_ledger(const struct load_result *r, char why[LOAD_WHY])
 {
-	if (r->error[0] != '\0')
-		return "the slice failed";
+	size_t at;
+
+	ledger_describe(&r->ledger, why, LOAD_WHY);
+	at = strlen(why);
+	if (r->timed_out && only_lost(&r->ledger))
+		(void)snprintf(why + at, LOAD_WHY - at, ", not there in time");
+}
+
+static const char *plain_fault(const struct load_result *r)
+{
 	if (r->closed > 0)
 		return "connections were closed";
 	if (r->failed_acks > 0)
 		return "publishing was refused";
-	if (r->timed_out)
+	if (r->timed_out && ledger_balanced(&r->ledger))
 		return "messages or answers did not arrive in time";
-	if (r->kind == LOAD_IDLE)
-		return NULL;
-	if (r->messages == 0)
+	if (r->kind != LOAD_IDLE && r->messages == 0)
 		return "nothing was sent";
-	return ledger_fault(&r->ledger);
+	return "";
 }
 
-bool load_result_valid(const struct load_result *r, const char **why)
+bool load_result_valid(const struct load_result *r, char why[LOAD_WHY])
 {
-	const char *fault = result_fault(r);
+	char fault[LOAD_WHY];
 
+	if (r->error[0] != '\0')
+		(void)snprintf(fault, sizeof(fault), "the slice failed: %.150s",
+			       r->error);
+	else
+		(void)snprintf(fault, sizeof(fault), "%s", plain_fault(r));
+	if (!fault[0])
+		describe_ledger(r, fault);
 	if (why)
-		*why = fault ? fault : "";
-	return !fault;
+		memcpy(why, fault, sizeof(fault));
+	return !fault[0];
 }
 
 double load_result_seconds(const struct load_result *r)

@@ -25,6 +25,7 @@ struct cJSON;
 #define LOAD_GROUPS 8	       /* groups of connections in one worker */
 #define LOAD_SUBSCRIBERS 19000 /* of one group in one worker */
 #define LOAD_TEXT 256
+#define LOAD_WHY 192 /* why a slice is not valid */
 
 /*
  * One group: N subscribers and one publisher (not a member). With several
@@ -189,11 +190,11 @@ void load_result_release(struct load_result *r);
 
 /* Queries */
 /*
- * Whether a ranking may use it: no error, not timed out, nothing closed and,
- * where messages were sent, a balanced ledger. `why` (may be NULL) gets the
- * first reason against it, a static string.
+ * Whether a ranking may use it: no error, not timed out, nothing closed and a
+ * balanced ledger. `why` (may be NULL) gets the first reason against it, of a
+ * ledger all kinds with their counts; or "".
  */
-bool load_result_valid(const struct load_result *r, const char **why);
+bool load_result_valid(const struct load_result *r, char why[LOAD_WHY]);
 double load_result_seconds(const struct load_result *r);
 const char *load_kind_name(enum load_kind k); /* "closed", "open", ... */
 const char *receipts_kind_name(enum receipts_kind k); /* "first", ... */

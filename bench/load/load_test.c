@@ -160,44 +160,74 @@ Test(load, connected_there_and_back)
 
 static const char *fault_of(const struct load_result *r)
 {
-	const char *why;
+	static char why[LOAD_WHY];
 
-	cr_assert_eq(load_result_valid(r, &why), why[0] == '\0');
+	cr_assert_eq(load_result_valid(r, why), why[0] == '\0');
+	cr_assert_eq(load_result_valid(r, NULL), why[0] == '\0');
 	return why;
 }
 
+/* What proves most comes first, and no kind hides another. */
 Test(load, says_what_makes_a_slice_invalid)
 {
 	struct load_result r;
 
 	fill(&r);
 	cr_assert_str_eq(fault_of(&r), "");
+	r.ledger.delivered = 5999;
 	r.ledger.expected = 1;
 	cr_assert_str_eq(fault_of(&r),
 			 "the digest is not that of what was sent");
-	r.ledger.stray = 1;
-	cr_assert_str_eq(fault_of(&r), "messages of another slice arrived");
-	r.ledger.corrupt = 1;
-	cr_assert_str_eq(fault_of(&r), "messages were changed");
-	r.ledger.reordered = 1;
-	cr_assert_str_eq(fault_of(&r), "messages were reordered");
-	r.ledger.duplicated = 1;
-	cr_assert_str_eq(fault_of(&r), "messages were duplicated");
 	r.ledger.lost = 1;
-	cr_assert_str_eq(fault_of(&r), "messages were lost");
-	r.messages = 0;
-	cr_assert_str_eq(fault_of(&r), "nothing was sent");
-	r.kind = LOAD_IDLE;
-	cr_assert_str_eq(fault_of(&r), "");
+	cr_assert_str_eq(fault_of(&r), "1 lost of 6,000 deliveries");
 	r.timed_out = true;
 	cr_assert_str_eq(fault_of(&r),
-			 "messages or answers did not arrive in time");
+			 "1 lost of 6,000 deliveries, not there in time");
+	r.ledger.reordered = 2;
+	cr_assert_str_eq(fault_of(&r),
+			 "2 reordered, 1 lost of 6,000 deliveries");
+	r.ledger.stray = 3;
+	cr_assert_str_eq(fault_of(&r), "3 from another slice, 2 reordered, 1 "
+				       "lost of 6,000 deliveries");
+	r.ledger.other_room = 2;
+	r.ledger.corrupt = 12345;
+	r.ledger.duplicated = 4;
+	cr_assert_str_eq(fault_of(&r),
+			 "12,345 corrupt, 4 duplicated, 2 from another room, 1 "
+			 "from another slice, 2 reordered, 1 lost of 6,000 "
+			 "deliveries");
+	r.messages = 0;
+	cr_assert_str_eq(fault_of(&r), "nothing was sent");
 	r.failed_acks = 1;
 	cr_assert_str_eq(fault_of(&r), "publishing was refused");
 	r.closed = 1;
 	cr_assert_str_eq(fault_of(&r), "connections were closed");
-	r.error[0] = 'x';
-	cr_assert_str_eq(fault_of(&r), "the slice failed");
+	(void)snprintf(r.error, sizeof(r.error), "subscriber: gone");
+	cr_assert_str_eq(fault_of(&r), "the slice failed: subscriber: gone");
+	load_result_release(&r);
+}
+
+Test(load, what_is_not_answered_in_time_is_said_without_a_ledger)
+{
+	struct load_result r;
+
+	fill(&r);
+	r.timed_out = true;
+	cr_assert_str_eq(fault_of(&r),
+			 "messages or answers did not arrive in time");
+	load_result_release(&r);
+}
+
+/* Nothing is sent in it, so that whatever comes is too much. */
+Test(load, an_idle_slice_has_a_ledger_too)
+{
+	struct load_result r;
+
+	load_result_init(&r);
+	r.kind = LOAD_IDLE;
+	cr_assert_str_eq(fault_of(&r), "");
+	r.ledger.duplicated = 2;
+	cr_assert_str_eq(fault_of(&r), "2 duplicated");
 	load_result_release(&r);
 }
 

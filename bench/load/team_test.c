@@ -77,13 +77,13 @@ static void connect_all(struct load_target t)
 
 static void run(const struct load_plan *p, struct load_result *r)
 {
-	const char *why;
+	char why[LOAD_WHY];
 
 	load_result_init(r);
 	cr_assert_eq(team_begin_run(team, p), ERR_OK);
 	wait_for_all();
 	cr_assert_eq(team_take_result(team, r), ERR_OK);
-	cr_assert(load_result_valid(r, &why), "%s %s", why, r->error);
+	cr_assert(load_result_valid(r, why), "%s %s", why, r->error);
 }
 
 static void assert_whole(const struct load_result *r, uint64_t messages)

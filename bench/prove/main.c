@@ -119,11 +119,11 @@ static bool measure(struct proof *p, double rate, unsigned seconds,
 				 .duration_ns = seconds * SECOND_NS,
 				 .run = 1,
 				 .stamps = true};
-	const char *why = "";
+	char why[LOAD_WHY] = "";
 	enum err e;
 
 	e = worker_run(p->worker, &plan, r);
-	if (!e && load_result_valid(r, &why))
+	if (!e && load_result_valid(r, why))
 		return true;
 	(void)fprintf(stderr, "pushmark-prove: %s\n",
 		      r->error[0] ? r->error

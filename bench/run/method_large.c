@@ -67,14 +67,14 @@ static void observe_transfer(struct measurement *m, const struct rig_bulk *b)
 	const struct load_result *r = &b->result;
 	double bytes = (double)r->messages * b->plan.payload;
 	double ns = (double)NAN;
-	const char *why;
+	char why[LOAD_WHY];
 
-	if (load_result_valid(r, &why))
+	if (load_result_valid(r, why))
 		ns = (double)(r->end_ns - r->first_ns);
 	observe(&m->observations, "transfer", UNIT_NS, ns);
 	observe(&m->observations, "transfer rate", UNIT_MBIT,
 		bytes * 8 / ns * 1000);
-	if (*why && !m->outcome[0])
+	if (why[0] && !m->outcome[0])
 		(void)snprintf(m->outcome, sizeof(m->outcome),
 			       "the large payload does not get through: %s",
 			       r->error[0] ? r->error : why);

@@ -64,7 +64,7 @@ struct rig_slice {
 	double foreign_s; /* of others on the server's core */
 	bool disturbed;
 	bool valid;
-	const char *why; /* it is not valid, else "" */
+	char why[LOAD_WHY]; /* it is not valid, else "" */
 };
 
 /*

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Slices: what the worker did, and what it cost the servers meanwhile. */
+#include <stdio.h>
+
 #include "bench/run/rig_internal.h"
 
 void rig_slice_init(struct rig_slice *s)
 {
-	*s = (struct rig_slice){.why = ""};
+	*s = (struct rig_slice){0};
 	load_result_init(&s->result);
 }
 
@@ -61,11 +63,11 @@ static void judge(struct rig *r, struct rig_slice *s)
 {
 	double seconds = (double)s->cost.at_ns / 1e9;
 
-	s->valid = load_result_valid(&s->result, &s->why);
+	s->valid = load_result_valid(&s->result, s->why);
 	if (s->valid && rig_slice_units(s) <= 0 &&
 	    s->result.kind != LOAD_IDLE) {
 		s->valid = false;
-		s->why = "nothing was delivered";
+		(void)snprintf(s->why, sizeof(s->why), "nothing was delivered");
 	}
 	s->disturbed = machine_disturbed(r->machine, s->foreign_s, seconds);
 }
