@@ -185,7 +185,10 @@ static enum err prepare(struct drive *d)
 	return ERR_OK;
 }
 
-/* What there was before: from here on all that comes is of the slice. */
+/*
+ * What there was before: from here on all that comes is of the slice, and so is
+ * what came since the one before it, which had no ledger to be in.
+ */
 static void take_stock(struct drive *d)
 {
 	loop_spin(d->loop, d->plan->spin);
@@ -199,6 +202,7 @@ static void take_stock(struct drive *d)
 	d->group->env->clients->split = d->plan->split;
 	if (d->plan->split)
 		sockets_segments(&d->segments);
+	late_hand_over(&d->group->late, &d->ledger);
 	d->group->listener = &d->listener;
 }
 
@@ -316,6 +320,8 @@ static void conclude(struct drive *d)
 	ledger_settle(&d->ledger);
 	receipts_settle(&d->receipts);
 	r->ledger = d->ledger.totals;
+	if (d->plan->kind != LOAD_IDLE)
+		late_ended(&d->group->late, d->plan->run, r->ledger.lost);
 	r->deliveries = r->ledger.delivered * each;
 	r->open = group_open(d->group);
 	r->closed = group_closed(d->group);

@@ -24,7 +24,12 @@
 
 #define DRIVE_KNOWN 64 /* decoded payloads remembered; a power of two */
 
-enum known_kind { KNOWN_GOOD, KNOWN_STRAY, KNOWN_CORRUPT };
+enum known_kind {
+	KNOWN_GOOD,
+	KNOWN_LATE, /* of another slice; `digest` is its name */
+	KNOWN_STRAY,
+	KNOWN_CORRUPT,
+};
 
 /* What was made of the message with that memo. */
 struct known {

@@ -32,11 +32,16 @@ static struct known examine(struct drive *d, const struct client_message *m)
 
 	if (!payload_read(m->data, &p))
 		return k;
+	if (p.run != d->plan->run) {
+		k.digest = p.run;
+		k.kind = KNOWN_LATE;
+		return k;
+	}
 	k.number = p.number;
 	k.kind = KNOWN_STRAY;
 	if (p.number >= d->receipts.count)
 		drive_follow(d);
-	if (p.run != d->plan->run || p.number >= d->receipts.count)
+	if (p.number >= d->receipts.count)
 		return k;
 	k.digest = payload_digest(m->data, p.number);
 	k.kind = payload_hash(m->data) == d->receipts.messages[p.number].hash
@@ -73,6 +78,17 @@ static void on_receipt(struct drive *d, uint32_t number)
 		on_complete(d);
 }
 
+/* What its own slice lacked was counted there. */
+static void on_late(struct drive *d, uint64_t run)
+{
+	enum late_kind kind = late_receipt(&d->group->late, run);
+
+	if (kind == LATE_DUPLICATE)
+		ledger_duplicate(&d->ledger);
+	else if (kind == LATE_STRAY)
+		ledger_stray(&d->ledger);
+}
+
 void drive_on_message(struct group_listener *l, uint32_t subscriber,
 		      const struct client_message *m)
 {
@@ -84,6 +100,8 @@ void drive_on_message(struct group_listener *l, uint32_t subscriber,
 	k = recall(d, m);
 	if (k->kind == KNOWN_STRAY)
 		ledger_stray(&d->ledger);
+	else if (k->kind == KNOWN_LATE)
+		on_late(d, k->digest);
 	else if (k->kind == KNOWN_CORRUPT)
 		ledger_corrupt(&d->ledger);
 	else if (ledger_receipt(&d->ledger, subscriber, k->number, k->digest) ==

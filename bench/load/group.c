@@ -77,8 +77,12 @@ static void on_message(struct client *c, const struct client_message *msg)
 	struct group_member *m = c->owner;
 	struct group_listener *l = m->group->listener;
 
-	if (l && m != &m->group->publisher)
+	if (m == &m->group->publisher)
+		return;
+	if (l)
 		l->on_message(l, m->index, msg);
+	else
+		late_note(&m->group->late, msg->data);
 }
 
 static bool begins_with(struct slice s, struct slice what)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bench/load/late.h"
 #include "bench/load/load.h"
 #include "bench/load/sink.h"
 #include "clients/client.h"
@@ -77,6 +78,7 @@ struct group {
 	struct hist away;
 	struct hist setup;
 	struct group_listener *listener; /* NULL between slices */
+	struct late late;		 /* what comes then */
 	char error[LOAD_TEXT];		 /* why the newest one ended */
 };
 
