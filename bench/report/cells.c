@@ -62,14 +62,17 @@ void cells_count(struct table *t, double n, bool unranked)
 		cell(t, format_count(&f, n), unranked);
 }
 
-void cells_us(struct table *t, double ns)
+void cells_us(struct table *t, double ns, bool unranked)
 {
 	struct format f = {0};
 
-	table_cell(t, isnan(ns) ? DASH : format_us(&f, ns));
+	if (isnan(ns))
+		table_cell(t, DASH);
+	else
+		cell(t, format_us(&f, ns), unranked);
 }
 
-void cells_cpu(struct table *t, const struct cJSON *side)
+void cells_cpu(struct table *t, const struct cJSON *side, bool unranked)
 {
 	double all = view_number(side, "server_cpu_ns");
 	struct format a = {0}, b = {0}, c = {0};
@@ -82,7 +85,7 @@ void cells_cpu(struct table *t, const struct cJSON *side)
 	(void)snprintf(text, sizeof(text), "%s (%s+%s)", format_us(&a, all),
 		       format_us(&b, view_number(side, "server_user_ns")),
 		       format_us(&c, view_number(side, "server_system_ns")));
-	table_cell(t, text);
+	cell(t, text, unranked);
 }
 
 void cells_ratio(struct table *t, struct view_figure f, bool unranked)
@@ -140,7 +143,7 @@ void cells_verdict(struct table *t, const struct cJSON *m)
 		table_cell_styled(t, "failed", TABLE_BAD);
 		return;
 	}
-	if (view_get(m, "check") && !view_true(m, "check.valid")) {
+	if (view_invalid(m)) {
 		table_cell_styled(t, "invalid", TABLE_BAD);
 		return;
 	}

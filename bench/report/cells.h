@@ -15,8 +15,8 @@
 /* Two cells: p50, and p99 or the highest percentile that there is. */
 void cells_latency(struct table *t, const struct cJSON *latency, bool unranked);
 void cells_count(struct table *t, double n, bool unranked);
-void cells_us(struct table *t, double ns);
-void cells_cpu(struct table *t, const struct cJSON *side);
+void cells_us(struct table *t, double ns, bool unranked);
+void cells_cpu(struct table *t, const struct cJSON *side, bool unranked);
 void cells_ratio(struct table *t, struct view_figure f, bool unranked);
 void cells_calls(struct table *t, double n);
 void cells_bytes(struct table *t, double n);

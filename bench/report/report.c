@@ -53,6 +53,8 @@ static void print_legend(FILE *out, bool markdown)
 		("/ bare: the ratio of server CPU to that of a bare loop of "
 		 "send(), from neighbouring slices, with its 95 % interval; "
 		 "(in parentheses): not ranked."),
+		("invalid: not all was delivered once, in order and as it was "
+		 "sent, in every slice; its figures are no result."),
 		("noise band: bare against itself; a difference within it is "
 		 "no difference."),
 		("machine: how late a process woke that only sleeps on that "

@@ -125,6 +125,52 @@ Test(report, markdown_holds_verdict_failure_budget_notes_and_provenance)
 	cJSON_Delete(json);
 }
 
+/* Behind the others, whichever came first; and none of it looks a result. */
+Test(report, what_is_invalid_is_set_apart)
+{
+	static const char expected[] =
+		"  target  median p50  tail  last p50  tail  deliveries/s   "
+		"CPU µs (user+sys)  / bare [95 %]        calls  bytes  "
+		"verdict  notes\n"
+		"  sse              -     -         -     -        40,000    "
+		"9.00 (1.00+8.00)  1.50 [1.40, 1.60]    1.200    150  worse\n"
+		"  ws               -     -         -     -      (98,300)  "
+		"(8.61 (0.41+8.20))  (1.02 [0.98, 1.07])  1.003  (136)  "
+		"invalid  1\n";
+	cJSON *json = run();
+	cJSON *list = cJSON_GetObjectItem(json, "measurements");
+	cJSON *bad = cJSON_GetArrayItem(list, 0);
+	cJSON *good = cJSON_Parse(
+		"{\"scenario\": \"fanout\", \"variant\": \"window 1\","
+		"\"kind\": \"closed\", \"method\": \"pairs\", \"target\": "
+		"\"sse\", \"baseline\": \"bare\", \"verdict\": \"worse\","
+		"\"check\": {\"valid\": true, \"syscalls\": 1.2},"
+		"\"sides\": {\"target\": {\"rate\": 40000, \"server_cpu_ns\": "
+		"9000, \"server_user_ns\": 1000, \"server_system_ns\": 8000,"
+		"  \"bytes_in\": 100, \"bytes_out\": 50}},"
+		"\"ratios\": {\"server_cpu\": {\"value\": 1.5, \"low\": 1.4,"
+		"  \"high\": 1.6}}, \"caveats\": []}");
+	struct view_caveats caveats = {0};
+	size_t position[2] = {0, 0}, size = 0;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, &size);
+	struct section s;
+
+	cr_assert_not_null(good);
+	cJSON_DeleteItemFromObject(
+		cJSON_GetObjectItem(cJSON_GetObjectItem(bad, "sides"),
+				    "target"),
+		"latency");
+	cJSON_AddNumberToObject(bad, "pairs_invalid", 1);
+	cJSON_ReplaceItemInArray(list, 1, good);
+	cr_assert(section_next(json, position, &s));
+	section_table(&s, &caveats, out, TABLE_TEXT);
+	(void)fclose(out);
+	cr_assert_str_eq(text, expected);
+	free(text);
+	cJSON_Delete(json);
+}
+
 Test(report, loads_only_what_it_understands)
 {
 	char path[] = "/tmp/pushmark-report-XXXXXX";

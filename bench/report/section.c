@@ -17,6 +17,15 @@ static bool belongs(const cJSON *m, const struct section *s)
 	       strcmp(view_text(m, "variant"), s->variant) == 0;
 }
 
+static void take_rows(const cJSON *list, bool invalid, struct section *out)
+{
+	for (const cJSON *m = list ? list->child : NULL;
+	     m && out->count < SECTION_ROWS; m = m->next) {
+		if (belongs(m, out) && view_invalid(m) == invalid)
+			out->rows[out->count++] = m;
+	}
+}
+
 bool section_next(const struct cJSON *run, size_t position[2],
 		  struct section *out)
 {
@@ -38,11 +47,8 @@ bool section_next(const struct cJSON *run, size_t position[2],
 					.help = cJSON_IsString(variant)
 							? variant->valuestring
 							: ""};
-		for (const cJSON *m = list ? list->child : NULL;
-		     m && out->count < SECTION_ROWS; m = m->next) {
-			if (belongs(m, out))
-				out->rows[out->count++] = m;
-		}
+		take_rows(list, false, out);
+		take_rows(list, true, out);
 		if (out->count > 0)
 			return true;
 	}
@@ -161,7 +167,8 @@ static void pairs_row(struct table *t, const cJSON *m, struct view_caveats *c)
 {
 	const cJSON *side = view_get(m, "sides.target");
 	bool answers = strcmp(view_text(m, "kind"), "rtt") == 0;
-	bool bound = view_true(m, "client_bound");
+	bool invalid = view_invalid(m);
+	bool bound = invalid || view_true(m, "client_bound");
 
 	table_cell(t, view_text(m, "target"));
 	if (answers) {
@@ -171,17 +178,17 @@ static void pairs_row(struct table *t, const cJSON *m, struct view_caveats *c)
 		cells_latency(t, view_get(side, "latency.last"), bound);
 	}
 	cells_count(t, view_number(side, "rate"), bound);
-	cells_cpu(t, side);
+	cells_cpu(t, side, invalid);
 	cells_ratio(t,
 		    view_figure(m, section_is_tail(m) ? "ratios.latency_tail"
 						      : "ratios.server_cpu"),
-		    bound && section_is_tail(m));
+		    invalid || (bound && section_is_tail(m)));
 	if (!section_is_connect(m))
 		cells_calls(t, view_number(m, "check.syscalls"));
 	cells_count(t,
 		    view_number(side, "bytes_in") +
 			    view_number(side, "bytes_out"),
-		    false);
+		    invalid);
 	cells_verdict(t, m);
 	cells_notes(t, m, c);
 }
@@ -241,10 +248,12 @@ static void client_columns(struct table *t)
 
 static void client_row(struct table *t, const cJSON *m, struct view_caveats *c)
 {
+	bool invalid = view_invalid(m);
+
 	table_cell(t, view_text(m, "target"));
-	cells_us(t, view_number(m, "sides.target.worker_cpu_ns"));
-	cells_us(t, view_number(m, "sides.baseline.worker_cpu_ns"));
-	cells_ratio(t, view_figure(m, "ratios.worker_cpu"), false);
+	cells_us(t, view_number(m, "sides.target.worker_cpu_ns"), invalid);
+	cells_us(t, view_number(m, "sides.baseline.worker_cpu_ns"), invalid);
+	cells_ratio(t, view_figure(m, "ratios.worker_cpu"), invalid);
 	cells_verdict(t, m);
 	cells_notes(t, m, c);
 }

@@ -18,7 +18,7 @@
 struct section {
 	const struct cJSON *scenario; /* borrowed, as all */
 	const char *variant, *help;
-	const struct cJSON *rows[SECTION_ROWS]; /* measurements */
+	const struct cJSON *rows[SECTION_ROWS]; /* invalid ones last */
 	size_t count;
 };
 

@@ -9,7 +9,7 @@
 #include "servers/base/check.h"
 
 /* "4.70 [4.50, 4.92]", in µs. */
-static void cell_us(struct table *t, struct view_figure f)
+static void cell_us(struct table *t, struct view_figure f, bool unranked)
 {
 	struct format a = {0}, b = {0}, c = {0};
 	char text[160];
@@ -18,7 +18,8 @@ static void cell_us(struct table *t, struct view_figure f)
 		table_cell(t, "-");
 		return;
 	}
-	(void)snprintf(text, sizeof(text), "%s [%s, %s]",
+	(void)snprintf(text, sizeof(text),
+		       unranked ? "(%s [%s, %s])" : "%s [%s, %s]",
 		       format_us(&a, f.value), format_us(&b, f.low),
 		       format_us(&c, f.high));
 	table_cell(t, text);
@@ -26,11 +27,14 @@ static void cell_us(struct table *t, struct view_figure f)
 
 static void row(struct table *t, const struct cJSON *m)
 {
+	bool invalid = view_invalid(m);
+
 	table_cell(t, view_text(m, "target"));
-	cells_us(t, view_number(m, "sides.target.server_cpu_ns"));
-	cell_us(t, view_figure(m, "softirq.sides.target.server_cpu_ns"));
-	cells_ratio(t, view_figure(m, "ratios.server_cpu"), false);
-	cells_ratio(t, view_figure(m, "softirq.ratio"), false);
+	cells_us(t, view_number(m, "sides.target.server_cpu_ns"), invalid);
+	cell_us(t, view_figure(m, "softirq.sides.target.server_cpu_ns"),
+		invalid);
+	cells_ratio(t, view_figure(m, "ratios.server_cpu"), invalid);
+	cells_ratio(t, view_figure(m, "softirq.ratio"), invalid);
 }
 
 void section_softirq(const struct section *s, FILE *out, enum table_output how)

@@ -17,6 +17,13 @@ static bool is_own_baseline(const cJSON *m)
 	return strcmp(view_text(m, "target"), view_text(m, "baseline")) == 0;
 }
 
+/* "ws is invalid (5 lost of 6,000 deliveries)", instead of its figures. */
+static void tell_invalid(const cJSON *m, FILE *out)
+{
+	(void)fprintf(out, "%s is invalid (%s)", view_text(m, "target"),
+		      view_invalid_why(m));
+}
+
 /* What a unit of server CPU is. */
 static const char *unit_of(const cJSON *m)
 {
@@ -127,15 +134,20 @@ static void clauses(const struct section *s, FILE *out,
 {
 	for (size_t i = 0; i < s->count; i++) {
 		(void)fputs(i ? "; " : "", out);
-		clause(s->rows[i], out);
+		if (view_invalid(s->rows[i]))
+			tell_invalid(s->rows[i], out);
+		else
+			clause(s->rows[i], out);
 	}
 }
 
 /* Of many targets: by verdict */
 
+/* NaN also of what has one, and may not be ranked. */
 static double ratio_of(const cJSON *m)
 {
-	return view_figure(m, "ratios.server_cpu").value;
+	return view_invalid(m) ? (double)NAN
+			       : view_figure(m, "ratios.server_cpu").value;
 }
 
 struct rank {
@@ -183,9 +195,13 @@ static void not_measured(const struct section *s, FILE *out)
 	for (size_t i = 0; i < s->count; i++) {
 		const cJSON *m = s->rows[i];
 
-		if (!is_own_baseline(m) && isnan(ratio_of(m)))
+		if (view_invalid(m)) {
+			(void)fputs("; ", out);
+			tell_invalid(m, out);
+		} else if (!is_own_baseline(m) && isnan(ratio_of(m))) {
 			(void)fprintf(out, "; %s was not measured",
 				      view_text(m, "target"));
+		}
 	}
 }
 
@@ -201,7 +217,7 @@ static void ranking(const struct section *s, FILE *out)
 	for (size_t i = 0; i < s->count; i++) {
 		struct format f = {0};
 
-		if (is_own_baseline(s->rows[i]))
+		if (is_own_baseline(s->rows[i]) && !view_invalid(s->rows[i]))
 			(void)fprintf(
 				out, " (%s)",
 				format_time(&f, view_number(s->rows[i],

@@ -71,6 +71,37 @@ Test(sentence, many_are_ranked_by_verdict)
 	     "not measured.");
 }
 
+#define BAD(target, ns, ratio, why)                                            \
+	"{\"scenario\":\"s\",\"variant\":\"v\",\"method\":\"pairs\","          \
+	"\"kind\":\"closed\",\"target\":\"" target                             \
+	"\",\"baseline\":\"b\",\"sides\":{\"target\":{\"server_cpu_ns\":" #ns  \
+	"}},\"ratios\":{\"server_cpu\":{\"value\":" #ratio ",\"low\":" #ratio  \
+	",\"high\":" #ratio "}},\"pairs_invalid\":1,\"invalid_why\":\"" why    \
+	"\",\"verdict\":\"better\"}"
+
+/* Whatever verdict its file still has, and wherever it stands in it. */
+Test(sentence, the_invalid_come_last_with_their_reason)
+{
+	says(BAD("x", 10, 0.1, "1 lost of 10 deliveries") "," PAIR(
+		     "b", "b", 5000, 1.1,
+		     "inconclusive") "," PAIR("y", "b", 6000, 1.2, "worse"),
+	     "s, v: server CPU per delivery: b 5.00 µs (against itself 1.10 "
+	     "[1.10, 1.10]); y 6.00 µs (1.20 × b [1.20, 1.20], worse); x is "
+	     "invalid (1 lost of 10 deliveries).");
+}
+
+Test(sentence, the_invalid_have_no_rank)
+{
+	says(BAD("b", 10, 1, "2 corrupt") "," BAD("x", 10, 0.1, "3 duplicated") "," PAIR(
+		     "y", "b", 4000, 0.8,
+		     "better") "," PAIR("z", "b", 3000, 0.6,
+					"better") "," BAD("v", null, null,
+							  "5 lost"),
+	     "s, v: server CPU per delivery as multiples of b's; better: z "
+	     "0.60, y 0.80; b is invalid (2 corrupt); x is invalid (3 "
+	     "duplicated); v is invalid (5 lost).");
+}
+
 /* As with company: everyone is compared with itself alone. */
 Test(sentence, many_against_themselves_cannot_be_ranked)
 {

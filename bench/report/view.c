@@ -46,6 +46,20 @@ bool view_true(const struct cJSON *json, const char *path)
 	return cJSON_IsTrue(view_get(json, path));
 }
 
+bool view_invalid(const struct cJSON *m)
+{
+	return strcmp(view_text(m, "verdict"), "invalid") == 0 ||
+	       view_number(m, "pairs_invalid") > 0 ||
+	       (view_get(m, "check") && !view_true(m, "check.valid"));
+}
+
+const char *view_invalid_why(const struct cJSON *m)
+{
+	const char *why = view_text(m, "invalid_why");
+
+	return why[0] ? why : view_text(m, "check.why");
+}
+
 struct view_figure view_figure(const struct cJSON *json, const char *path)
 {
 	const cJSON *item = view_get(json, path);

@@ -31,6 +31,13 @@ double view_number(const struct cJSON *json, const char *path);	   /* or NaN */
 const char *view_text(const struct cJSON *json, const char *path); /* or "" */
 bool view_true(const struct cJSON *json, const char *path);
 struct view_figure view_figure(const struct cJSON *json, const char *path);
+/*
+ * Whether a measurement is not to be ranked since not all was delivered as it
+ * has to be, also of a run that was made when that still had a verdict; and
+ * why.
+ */
+bool view_invalid(const struct cJSON *measurement);
+const char *view_invalid_why(const struct cJSON *measurement);
 
 /* Operations */
 /* The caveat's number, from 1; 0 when there are too many. */

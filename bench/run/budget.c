@@ -96,7 +96,7 @@ static const struct measurement *find(const struct measured *all,
 /* Measured as the bound means it. */
 static bool fits(const struct measurement *m, enum kind kind)
 {
-	if (!m || (m->check.done && !m->check.valid))
+	if (!m || measurement_invalid(m))
 		return false;
 	if (kind == KIND_MEMORY)
 		return m->point_count > 1 &&

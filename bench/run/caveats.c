@@ -13,7 +13,7 @@
 __attribute__((format(printf, 2, 3))) static void add(cJSON *list,
 						      const char *format, ...)
 {
-	char text[512];
+	char text[1024];
 	va_list args;
 
 	va_start(args, format);
@@ -22,11 +22,42 @@ __attribute__((format(printf, 2, 3))) static void add(cJSON *list,
 	CHECK(cJSON_AddItemToArray(list, cJSON_CreateString(text)));
 }
 
+/* "; ws's slices that are not valid (2): 2 duplicated of 40,000 deliveries" */
+static void name_faults(const struct measurement *m, int side, char *into,
+			size_t size)
+{
+	const struct faults *f = &m->faults[side];
+	char ledger[LOAD_WHY];
+
+	into[0] = '\0';
+	if (f->slices == 0)
+		return;
+	ledger_describe(&f->ledger, ledger, sizeof(ledger));
+	(void)snprintf(into, size,
+		       "; in the slices of %s that are not valid (%zu): %s",
+		       side == SIDE_TARGET ? "the target" : "the baseline",
+		       f->slices,
+		       ledger[0] ? ledger : "a ledger that balances");
+}
+
+static void about_faults(cJSON *list, const struct measurement *m)
+{
+	char baseline[LOAD_WHY + 96], target[LOAD_WHY + 96];
+
+	if (!m->invalid_why[0])
+		return;
+	name_faults(m, SIDE_BASELINE, baseline, sizeof(baseline));
+	name_faults(m, SIDE_TARGET, target, sizeof(target));
+	add(list,
+	    "Invalid, hence no verdict and no rank. Pairs that are not valid "
+	    "and not counted: %zu of %zu. First seen: %s%s%s.",
+	    m->invalid, m->invalid + m->pairs, m->invalid_why, target,
+	    baseline);
+}
+
 static void about_pairs(cJSON *list, const struct measurement *m)
 {
-	if (m->invalid > 0)
-		add(list, "Pairs that are not valid and not counted: %zu (%s).",
-		    m->invalid, m->invalid_why);
+	about_faults(list, m);
 	if (m->pairs > 0 && m->pairs < STATS_PAIRS_MIN)
 		add(list,
 		    "Fewer than %d pairs of slices: the interval is only a "
@@ -137,7 +168,7 @@ static void about_load(cJSON *list, const struct measurement *m)
 			  "loop on the same server.");
 		return;
 	}
-	if (measurement_client_bound(m))
+	if (measurement_client_bound(m) && !measurement_invalid(m))
 		add(list,
 		    "The load worker used over %.0f %% of its core%s: times "
 		    "and rates are shown but not ranked; the server's CPU per "
@@ -250,7 +281,8 @@ static void about_machine(cJSON *list, const struct measurement *m)
 	const struct tally *t = &m->tallies[SIDE_TARGET];
 	struct doubts d = {.m = m};
 
-	if (m->scenario->method == METHOD_CLIENT || measurement_client_bound(m))
+	if (m->scenario->method == METHOD_CLIENT ||
+	    measurement_client_bound(m) || measurement_invalid(m))
 		return;
 	if (m->variant->kind == LOAD_RTT) {
 		doubt_tail(&d, "answers'", &t->ack);

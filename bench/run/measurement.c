@@ -227,6 +227,31 @@ static void keep(struct measurement *m, const struct rig_slice pair[SIDES],
 	}
 }
 
+static void blame(struct measurement *m, int side, const struct rig_slice *s,
+		  const char *when, const char *why)
+{
+	struct faults *f = &m->faults[side];
+
+	f->slices++;
+	ledger_merge(&f->ledger, &s->result.ledger);
+	if (m->invalid_why[0])
+		return;
+	(void)snprintf(m->invalid_why, sizeof(m->invalid_why), "%s%s%s",
+		       side == SIDE_BASELINE ? "baseline: " : "", when, why);
+}
+
+void measurement_aside(struct measurement *m, int side,
+		       const struct rig_slice *s, const char *when)
+{
+	char why[LOAD_WHY], with[64];
+
+	if (ledger_balanced(&s->result.ledger))
+		return;
+	ledger_describe(&s->result.ledger, why, sizeof(why));
+	(void)snprintf(with, sizeof(with), "%s, ", when);
+	blame(m, side, s, with, why);
+}
+
 bool measurement_pair(struct measurement *m, const struct rig_slice pair[SIDES],
 		      size_t place, unsigned start, bool may_repeat)
 {
@@ -237,10 +262,10 @@ bool measurement_pair(struct measurement *m, const struct rig_slice pair[SIDES],
 	keep(m, pair, place, start, valid && !repeat);
 	if (!valid) {
 		m->invalid++;
-		if (!m->invalid_why[0])
-			(void)snprintf(
-				m->invalid_why, sizeof(m->invalid_why), "%s",
-				pair[0].valid ? pair[1].why : pair[0].why);
+		for (int i = 0; i < SIDES; i++) {
+			if (!pair[i].valid)
+				blame(m, i, &pair[i], "", pair[i].why);
+		}
 		return false;
 	}
 	if (repeat) {
@@ -337,6 +362,19 @@ enum metric measurement_primary(const struct measurement *m)
 			    : method_of(m->scenario)->primary;
 }
 
+bool measurement_invalid(const struct measurement *m)
+{
+	return m->invalid > 0 || m->faults[SIDE_BASELINE].slices > 0 ||
+	       m->faults[SIDE_TARGET].slices > 0 ||
+	       (m->check.done && !m->check.valid);
+}
+
+const char *measurement_verdict_name(const struct measurement *m)
+{
+	return measurement_invalid(m) ? "invalid"
+				      : stats_verdict_name(m->verdict);
+}
+
 bool measurement_client_bound(const struct measurement *m)
 {
 	if (m->earlier)
@@ -367,12 +405,13 @@ void measurement_conclude(struct measurement *m)
 	softirq_conclude(&m->softirq, &m->ratios[METRIC_SERVER_CPU]);
 	m->memory = memory_of(m);
 	m->verdict = VERDICT_INCONCLUSIVE;
+	if (measurement_invalid(m))
+		return;
 	if (m->pairs < STATS_PAIRS_MIN ||
 	    (double)m->disturbed > MEASUREMENT_DISTURBED_MAX * (double)m->pairs)
 		return;
 	if (!is_cpu(primary) && measurement_client_bound(m))
 		return;
-	if (m->check.valid || !m->check.done)
-		m->verdict = stats_judge(&m->ratios[primary],
-					 m->values[PARAM_MARGIN], true);
+	m->verdict =
+		stats_judge(&m->ratios[primary], m->values[PARAM_MARGIN], true);
 }

@@ -59,10 +59,19 @@ struct tally {
 	struct hist kernel, client_lag; /* by the kernel's stamps */
 };
 
+/*
+ * The slices of one side that are not valid, those included that are not timed:
+ * warm-up, and the silence behind the last.
+ */
+struct faults {
+	size_t slices;
+	struct ledger_totals ledger;
+};
+
 /* The untimed slice before all others, on the target. */
 struct check {
 	bool done, valid;
-	char why[96];
+	char why[LOAD_WHY];
 	uint64_t messages, deliveries, digest;
 	bool counted;	     /* the system calls could be counted */
 	double syscalls;     /* per unit */
@@ -96,10 +105,11 @@ struct measurement {
 	double *logs[METRICS]; /* of the pairs that count; NaN: not had */
 	unsigned *starts;      /* in which each of those ran */
 	size_t pairs, capacity;
-	size_t disturbed;     /* of the pairs that count */
-	size_t repeated;      /* pairs that do not: they were run again */
-	size_t invalid;	      /* pairs that do not: a slice was not valid */
-	char invalid_why[96]; /* of the first of those */
+	size_t disturbed; /* of the pairs that count */
+	size_t repeated;  /* pairs that do not: they were run again */
+	size_t invalid;	  /* pairs that do not: a slice was not valid */
+	char invalid_why[LOAD_WHY + 64]; /* the first fault, and where */
+	struct faults faults[SIDES];
 	struct check check;
 	struct softirq softirq;
 	struct memory_point *points;
@@ -146,6 +156,12 @@ void measurement_check(struct measurement *m, const struct rig_slice *s,
 MUST_USE bool measurement_pair(struct measurement *m,
 			       const struct rig_slice pair[SIDES], size_t place,
 			       unsigned start, bool may_repeat);
+/*
+ * A slice of `side` that is no pair's and is not timed, as `when` says ("in the
+ * warm-up"): nothing of it is kept but what is wrong with its ledger.
+ */
+void measurement_aside(struct measurement *m, int side,
+		       const struct rig_slice *s, const char *when);
 /* Of a slice that is no pair's. */
 void measurement_hiccups(struct measurement *m, const struct rig_slice *s);
 void measurement_memory(struct measurement *m, const struct memory_point *p);
@@ -164,6 +180,14 @@ void measurement_restore(struct measurement *m, struct cJSON *takes);
 void measurement_conclude(struct measurement *m);
 
 /* Queries */
+/*
+ * Whether anything that was delivered, to either side, in a slice that counts
+ * or another one, was not what was sent, once and in order; that others used
+ * the machine meanwhile is no excuse. Then there are figures, but no verdict
+ * and no rank.
+ */
+bool measurement_invalid(const struct measurement *m);
+const char *measurement_verdict_name(const struct measurement *m);
 /*
  * Whether the load worker was the bottleneck on either side, or in an observed
  * slice, so that times and rates rank not. Of a restored one, as it was told.

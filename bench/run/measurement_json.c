@@ -207,6 +207,25 @@ static void put_points(cJSON *object, const struct measurement *m)
 	}
 }
 
+static void put_faults(cJSON *object, const struct measurement *m)
+{
+	static const char *const sides[SIDES] = {"baseline", "target"};
+	cJSON *json = NULL;
+
+	for (int i = 0; i < SIDES; i++) {
+		const struct faults *f = &m->faults[i];
+		cJSON *side;
+
+		if (f->slices == 0)
+			continue;
+		if (!json)
+			json = put_object(object, "invalid");
+		side = put_object(json, sides[i]);
+		put_number(side, "slices", (double)f->slices);
+		put_item(side, "ledger", ledger_to_json(&f->ledger));
+	}
+}
+
 static void put_pairs(cJSON *object, const struct measurement *m)
 {
 	cJSON *sides, *ratios;
@@ -218,6 +237,7 @@ static void put_pairs(cJSON *object, const struct measurement *m)
 	put_number(object, "pairs_repeated", (double)m->repeated);
 	put_number(object, "pairs_invalid", (double)m->invalid);
 	put_text(object, "invalid_why", m->invalid_why);
+	put_faults(object, m);
 	sides = put_object(object, "sides");
 	if (m->pairs > 0) {
 		put_item(sides, "baseline",
@@ -259,7 +279,7 @@ struct cJSON *measurement_to_json(const struct measurement *m)
 		put_text(json, "outcome", m->outcome);
 	if (m->baseline)
 		put_text(json, "primary", metric_name(measurement_primary(m)));
-	put_text(json, "verdict", stats_verdict_name(m->verdict));
+	put_text(json, "verdict", measurement_verdict_name(m));
 	if (m->failure[0]) {
 		cJSON *failure = put_object(json, "failure");
 

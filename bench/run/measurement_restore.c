@@ -66,6 +66,14 @@ static void restore_check(struct check *c, const cJSON *json)
 	text(json, "uncounted", c->uncounted, sizeof(c->uncounted));
 }
 
+static void restore_faults(struct faults *f, const cJSON *json)
+{
+	f->slices = (size_t)number(json, "slices");
+	/* One that cannot be read tells nothing but that there was one. */
+	if (ledger_from_json(&f->ledger, get(json, "ledger")) != ERR_OK)
+		f->ledger = (struct ledger_totals){0};
+}
+
 static void restore_points(struct measurement *m, const cJSON *list)
 {
 	const cJSON *item;
@@ -105,6 +113,10 @@ void measurement_restore(struct measurement *m, struct cJSON *takes)
 	m->repeated = whole(takes, "pairs_repeated");
 	m->invalid = whole(takes, "pairs_invalid");
 	text(takes, "invalid_why", m->invalid_why, sizeof(m->invalid_why));
+	restore_faults(&m->faults[SIDE_BASELINE],
+		       get(get(takes, "invalid"), "baseline"));
+	restore_faults(&m->faults[SIDE_TARGET],
+		       get(get(takes, "invalid"), "target"));
 	for (int i = 0; i < PARAM_COUNT; i++) {
 		const cJSON *v = get(values, param_name((enum param)i));
 

@@ -174,6 +174,131 @@ Test(measurement, hiccups_of_the_slices_that_count)
 	cJSON_Delete(json);
 }
 
+/* In a slice that is not valid there are so many of each kind. */
+static void spoil(struct rig_slice *s, uint64_t corrupt, uint64_t lost)
+{
+	s->valid = false;
+	s->result.messages = 4;
+	s->result.ledger.delivered = 4000 - lost;
+	s->result.ledger.lost = lost;
+	s->result.ledger.corrupt = corrupt;
+	(void)load_result_valid(&s->result, s->why);
+}
+
+static void measure_invalid(bool disturbed, bool may_repeat)
+{
+	struct rig_slice pair[SIDES];
+
+	for (int k = 0; k < SIDES; k++)
+		fill(&pair[k], 10000, 0.1);
+	spoil(&pair[SIDE_TARGET], 3, 2);
+	pair[SIDE_TARGET].disturbed = disturbed;
+	cr_assert_not(measurement_pair(&m, pair, PAIRS, 0, may_repeat));
+	for (int k = 0; k < SIDES; k++)
+		rig_slice_release(&pair[k]);
+}
+
+static bool notes(const char *text)
+{
+	cJSON *list = caveats_of(&m);
+	const cJSON *item;
+	bool found = false;
+
+	cJSON_ArrayForEach(item, list)
+	{
+		if (strcmp(item->valuestring, text) == 0)
+			found = true;
+	}
+	cJSON_Delete(list);
+	return found;
+}
+
+static cJSON *at(cJSON *json, const char *a, const char *b)
+{
+	return cJSON_GetObjectItem(cJSON_GetObjectItem(json, a), b);
+}
+
+static void is_invalid(const char *why)
+{
+	cJSON *budget;
+
+	measure(0.1, 0.1);
+	cr_assert_eq(m.pairs, PAIRS);
+	cr_assert(measurement_invalid(&m));
+	cr_assert_eq(m.verdict, VERDICT_INCONCLUSIVE);
+	cr_assert_str_eq(measurement_verdict_name(&m), "invalid");
+	cr_assert_str_eq(m.invalid_why, why);
+	cr_assert_gt(m.ratios[METRIC_SERVER_CPU].count, 0, "it is shown");
+	budget = budget_to_json(&m, 1);
+	cr_assert_eq(cJSON_GetArraySize(budget), 0);
+	cJSON_Delete(budget);
+}
+
+/* All its other pairs would make it better, and within the budget. */
+Test(measurement, one_invalid_pair_is_one_too_many)
+{
+	cJSON *json, *faults;
+
+	m.values[PARAM_FROZEN] = 1;
+	measure_invalid(false, false);
+	is_invalid("3 corrupt, 2 lost of 4,000 deliveries");
+	cr_assert(notes("Invalid, hence no verdict and no rank. Pairs that are "
+			"not valid and not counted: 1 of 13. First seen: 3 "
+			"corrupt, 2 lost of 4,000 deliveries; in the slices of "
+			"the target that are not valid (1): 3 corrupt, 2 lost "
+			"of 4,000 deliveries."));
+	json = measurement_to_json(&m);
+	cr_assert_str_eq(cJSON_GetObjectItem(json, "verdict")->valuestring,
+			 "invalid");
+	faults = cJSON_GetObjectItem(json, "invalid");
+	cr_assert_null(cJSON_GetObjectItem(faults, "baseline"));
+	cr_assert_eq(at(faults, "target", "slices")->valuedouble, 1);
+	cr_assert_eq(
+		cJSON_GetObjectItem(at(faults, "target", "ledger"), "corrupt")
+			->valuedouble,
+		3);
+	cJSON_Delete(json);
+}
+
+/* What others did on the machine changes no bytes. */
+Test(measurement, a_disturbed_pair_that_is_invalid_is_no_better)
+{
+	measure_invalid(true, true);
+	cr_assert_eq(m.repeated, 0);
+	is_invalid("3 corrupt, 2 lost of 4,000 deliveries");
+}
+
+Test(measurement, the_warm_up_has_a_ledger_and_no_length)
+{
+	struct rig_slice slice;
+
+	fill(&slice, 10000, 0.1);
+	slice.valid = false;
+	measurement_aside(&m, SIDE_TARGET, &slice, "in the warm-up");
+	cr_assert_not(measurement_invalid(&m), "nothing came, nothing wrong");
+	spoil(&slice, 0, 2);
+	measurement_aside(&m, SIDE_BASELINE, &slice, "in the warm-up");
+	rig_slice_release(&slice);
+	is_invalid("baseline: in the warm-up, 2 lost of 4,000 deliveries");
+}
+
+Test(measurement, an_invalid_one_is_restored_as_such)
+{
+	struct measurement other;
+	cJSON *json;
+
+	measure_invalid(false, false);
+	measurement_conclude(&m);
+	json = measurement_to_json(&m);
+	measurement_init(&other, &scenario, &variant, &target, &target);
+	measurement_restore(&other, json);
+	cr_assert_str_eq(measurement_verdict_name(&other), "invalid");
+	cr_assert_eq(other.faults[SIDE_TARGET].slices, 1);
+	cr_assert_eq(other.faults[SIDE_TARGET].ledger.corrupt, 3);
+	cr_assert_eq(other.faults[SIDE_BASELINE].slices, 0);
+	measurement_release(&other);
+}
+
 Test(measurement, a_restored_one_is_as_it_was_told)
 {
 	measurement_restore(&m, cJSON_Parse("{\"client_bound\": true}"));

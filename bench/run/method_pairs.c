@@ -26,8 +26,8 @@ static double pairs_planned(const double v[PARAM_COUNT])
 
 	if (stacks > 0)
 		stacks = 2 * (stacks + PERF_S);
-	return v[PARAM_STARTS] * (CONNECT_S + 2 * 3 * warm) + stacks +
-	       v[PARAM_PAIRS] * 2 * slice;
+	return v[PARAM_STARTS] * (CONNECT_S + 2 * 3 * warm + PROBE_SILENCE_S) +
+	       stacks + v[PARAM_PAIRS] * 2 * slice;
 }
 
 /* Connecting */
@@ -96,6 +96,8 @@ static enum err measure(struct cell *c, struct measurement *m, unsigned start)
 		e = probe_stacks(c, m);
 	if (!e)
 		e = pairs_run(c, m, start, pair_s, measure_slice);
+	if (!e)
+		e = probe_silence(c, m);
 	return e;
 }
 

@@ -9,6 +9,7 @@
 #define MS 1000000ULL
 #define FLAT 0.05 /* warm when two slices differ by less */
 #define CAPACITY_SLICES 5
+#define WARM_UP "in the warm-up"
 #define FIRST_SLICES 40 /* at most, until a target had its deliveries */
 
 int probe_server(const struct cell *c, int side)
@@ -63,7 +64,7 @@ enum err probe_slice(struct cell *c, struct load_plan plan, int side,
  * disturbs one makes it slower. Measured once per number of subscribers, so
  * that rates, which are fractions of it, are the same for all targets.
  */
-static enum err find_capacity(struct cell *c, const struct measurement *m)
+static enum err find_capacity(struct cell *c, struct measurement *m)
 {
 	struct load_plan plan = probe_plan(m, m->values[PARAM_WARMUP_MS] * 2);
 	double subscribers = m->values[PARAM_SUBSCRIBERS], best = 0;
@@ -77,6 +78,8 @@ static enum err find_capacity(struct cell *c, const struct measurement *m)
 		struct rig_slice slice;
 
 		e = probe_slice(c, plan, SIDE_BASELINE, &slice);
+		if (!e)
+			measurement_aside(m, SIDE_BASELINE, &slice, WARM_UP);
 		if (!e && slice.valid)
 			best = fmax(best, metric_value(METRIC_RATE, &slice));
 		rig_slice_release(&slice);
@@ -143,7 +146,7 @@ enum err probe_check(struct cell *c, struct measurement *m)
  * A server whose code is compiled while it runs looks flat long before it is
  * warm: it is given as many deliveries as it asks for, once for each start.
  */
-static enum err deliver_first(struct cell *c, const struct measurement *m)
+static enum err deliver_first(struct cell *c, struct measurement *m)
 {
 	struct load_plan plan = probe_plan(m, m->values[PARAM_WARMUP_MS]);
 	enum err e = ERR_OK;
@@ -159,6 +162,8 @@ static enum err deliver_first(struct cell *c, const struct measurement *m)
 		struct rig_slice slice;
 
 		e = probe_slice(c, plan, SIDE_TARGET, &slice);
+		if (!e)
+			measurement_aside(m, SIDE_TARGET, &slice, WARM_UP);
 		units += rig_slice_units(&slice);
 		rig_slice_release(&slice);
 	}
@@ -184,6 +189,8 @@ enum err probe_warm_up(struct cell *c, struct measurement *m)
 
 			e = probe_slice(c, plan, side, &slice);
 			cost = metric_value(METRIC_SERVER_CPU, &slice);
+			if (!e)
+				measurement_aside(m, side, &slice, WARM_UP);
 			rig_slice_release(&slice);
 			if (e)
 				return e;
@@ -196,4 +203,26 @@ enum err probe_warm_up(struct cell *c, struct measurement *m)
 			break;
 	}
 	return ERR_OK;
+}
+
+enum err probe_silence(struct cell *c, struct measurement *m)
+{
+	double ms = fmin(m->values[PARAM_SLICE_MS], PROBE_SILENCE_S * 1000);
+	enum err e = ERR_OK;
+
+	for (int side = SIDES - 1; side >= 0 && !e; side--) {
+		struct load_plan plan = {
+			.kind = LOAD_IDLE,
+			.duration_ns = (uint64_t)(ms * (double)MS),
+		};
+		struct rig_slice slice;
+
+		e = probe_slice(c, plan, side, &slice);
+		if (!e)
+			measurement_aside(m, side, &slice,
+					  "behind the last slice");
+		rig_slice_release(&slice);
+		ms = 1;
+	}
+	return e;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The slices of a cell, and those that come before its pairs: what the
- * baseline can deliver, whether the target delivers the right thing, and
- * warming up. Errors are those of the rig.
+ * The slices of a cell, and those around its pairs: what the baseline can
+ * deliver, whether the target delivers the right thing, warming up, and the
+ * silence at the end. Errors are those of the rig.
  */
 #ifndef BENCH_RUN_PROBE_H
 #define BENCH_RUN_PROBE_H
 
 #include "bench/run/cell.h"
+
+#define PROBE_SILENCE_S 0.25 /* behind the last slice, at most */
 
 /* Operations */
 /* Fills in m->values[PARAM_RATE] of an open loop. */
@@ -20,6 +22,11 @@ MUST_USE enum err probe_check(struct cell *c, struct measurement *m);
  */
 MUST_USE enum err probe_stacks(struct cell *c, struct measurement *m);
 MUST_USE enum err probe_warm_up(struct cell *c, struct measurement *m);
+/*
+ * Behind the last slice: who waits a while, and at most a slice, hears what is
+ * sent a second time late. Both sides are heard meanwhile.
+ */
+MUST_USE enum err probe_silence(struct cell *c, struct measurement *m);
 /* `out` is initialised here, and the caller's to release. */
 MUST_USE enum err probe_slice(struct cell *c, struct load_plan plan, int side,
 			      struct rig_slice *out);

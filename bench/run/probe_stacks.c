@@ -45,6 +45,7 @@ static enum err sample(struct cell *c, struct measurement *m, int side,
 		say(out, p->reason);
 	} else if (!e) {
 		stacks_end(s);
+		measurement_aside(m, side, &slice, "while perf sampled");
 		if (!slice.valid)
 			say(out, slice.why);
 		else if (stacks_reason(s))

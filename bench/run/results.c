@@ -96,6 +96,13 @@ static cJSON *targets_to_json(const struct suite *s)
 	return list;
 }
 
+static void replace_text(cJSON *object, const char *key, const char *text)
+{
+	if (cJSON_GetObjectItemCaseSensitive(object, key))
+		CHECK(cJSON_ReplaceItemInObjectCaseSensitive(
+			object, key, cJSON_CreateString(text)));
+}
+
 /* That its digest differs may have been found after it was written. */
 static cJSON *earlier_to_json(const struct measurement *m)
 {
@@ -103,12 +110,13 @@ static cJSON *earlier_to_json(const struct measurement *m)
 	cJSON *check = cJSON_GetObjectItemCaseSensitive(json, "check");
 
 	CHECK(json);
+	if (measurement_invalid(m))
+		replace_text(json, "verdict", measurement_verdict_name(m));
 	if (!check || m->check.valid)
 		return json;
 	CHECK(cJSON_ReplaceItemInObjectCaseSensitive(check, "valid",
 						     cJSON_CreateFalse()));
-	CHECK(cJSON_ReplaceItemInObjectCaseSensitive(
-		check, "why", cJSON_CreateString(m->check.why)));
+	replace_text(check, "why", m->check.why);
 	return json;
 }
 

@@ -242,8 +242,7 @@ bool suite_succeeded(const struct suite *s)
 	for (size_t i = 0; i < s->count; i++) {
 		const struct measurement *m = &s->measurements[i];
 
-		if (!m->complete || m->invalid > 0 ||
-		    (m->check.done && !m->check.valid))
+		if (!m->complete || measurement_invalid(m))
 			return false;
 	}
 	return true;
