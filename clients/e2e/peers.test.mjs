@@ -192,14 +192,61 @@ describe("a server of one's own", () => {
       assert.equal(result.provenance.targets[`own-${kind}`], process.version);
     });
 
-  for (const [kind, fault, why] of [["ws", "drop", /in time|lost/],
-    ["sse", "double", /duplicated/], ["ws", "reorder", /reordered/]])
+  for (const [kind, fault, why] of [
+    ["ws", "drop", /^\d+ lost of \d+ deliveries, not there in time$/],
+    ["sse", "double", /^\d+ duplicated of \d+ deliveries$/],
+    ["sse", "corrupt", /^\d+ corrupt, \d+ lost of \d+ deliveries$/],
+    ["ws", "reorder", /^\d+ reordered/]])
     test(`${kind}-plain: ${fault} is caught`, async () => {
       const { end, measured } = await measure(`bad-${fault}`, plain(kind, fault));
       assert.equal(end.code, 1, end.stderr);
       assert.equal(measured.check.valid, false);
       assert.match(measured.check.why, why);
     });
+
+  // What the check slice does not meet. Most pairs are well; the verdict is not theirs.
+  const number = (value) => ({ value, min: value, max: value, help: "fixed" });
+  const rarely = async (name, fault, more) => {
+    const { end, result } = await measureAll([{ name, ...fault }],
+      { subscribers: number(3), warmup_max: number(1), ...more });
+    const measured = result.measurements.find((m) => m.target === name);
+    assert.equal(end.code, 1, end.stderr);
+    assert.equal(result.succeeded, false);
+    assert.equal(measured.check.valid, true, measured.check.why);
+    assert.equal(measured.verdict, "invalid");
+    assert.equal(measured.invalid.baseline, undefined);
+    const { ledger } = measured.invalid.target;
+    assert.deepEqual([ledger.lost, ledger.reordered, ledger.corrupt, ledger.stray], [0, 0, 0, 0]);
+    assert.ok(ledger.duplicated > 0);
+    assert.ok(measured.caveats.some((text) => text.startsWith("Invalid, hence no verdict")));
+    assert.match(end.stdout, new RegExp(`^ +${name} .* invalid`, "m"));
+    return { end, measured };
+  };
+
+  test("one in very many is enough to be invalid", async () => {
+    const { end, measured } = await rarely("bad-rare", plain("ws", "double", "2004"),
+      { pairs: number(24), slice_ms: number(80) });
+    assert.ok(measured.pairs >= 10, `${measured.pairs} pairs are valid`);
+    assert.match(measured.invalid_why, /^(in the warm-up, )?1 duplicated of [\d,]+ deliveries$/);
+    assert.equal(measured.sides.target.ledger.duplicated, 0);
+    assert.match(end.stdout, /^ +bad-rare .*\([\d,]+\) .* \([\d.]+ \[.*\]\) .* invalid/m);
+  });
+
+  test("a second copy between slices is in the ledger of the next", async () => {
+    const { measured } = await rarely("bad-late", plain("ws", "late", "50"),
+      { pairs: number(4), slice_ms: number(250) });
+    assert.match(measured.invalid_why, /duplicated/);
+  });
+
+  test("a second copy behind the last slice is heard", async () => {
+    const { measured } = await rarely("bad-last", plain("sse", "late", "204", "800"),
+      { pairs: number(1), slice_ms: number(700) });
+    // In a pair that is run again the first one's copies are heard before.
+    if (measured.slices.length > 2)
+      return;
+    assert.deepEqual([measured.pairs, measured.pairs_invalid], [1, 0]);
+    assert.match(measured.invalid_why, /^behind the last slice, \d+ duplicated$/);
+  });
 
   // One message in a thousand of one subscriber, on every dialect: one that
   // others follow in its burst.
@@ -229,7 +276,6 @@ describe("a server of one's own", () => {
         const start = first === "env" ? [first, `FAULT=${fault}`, ...rest] : [first, ...rest];
         return { name: `bad-${name}`, ready_ms: 30000, start, ...target };
       });
-      const number = (value) => ({ value, min: value, max: value, help: "fixed" });
       const { end, result } = await measureAll(targets, {
         subscribers: number(3), check_messages: number(1200), drain_ms: number(1500),
       });

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A server that knows nothing of our dialects: what is posted to /publish comes
 // out of /ws, /sse and /poll as it is. With a fault as its argument it
-// drops, doubles or swaps one in EVERY messages of one subscriber; with `slow
-// MS` messages wait MS for each subscriber that there is.
+// drops, doubles, spoils or swaps one in EVERY messages of one subscriber, or
+// doubles it LATE ms later (not for those that poll); with `slow MS` messages
+// wait MS for each subscriber that there is.
 
 import { createServer } from "node:http";
 import { WebSocketServer } from "ws";
@@ -11,6 +12,7 @@ const KEPT = 1000; // messages for those that poll
 
 const fault = process.argv[2] ?? "";
 const EVERY = Number(process.argv[3] ?? 4); // messages between two faults
+const LATE = Number(process.argv[4] ?? 650); // of the second copy, in ms
 const rooms = new Map();
 
 function roomOf(url) {
@@ -21,7 +23,7 @@ function roomOf(url) {
 }
 
 // What goes to the one who is treated badly, in place of `text`.
-function distort(room, text) {
+function distort(room, text, send) {
   if ((room.first + room.log.length) % EVERY !== EVERY / 2) {
     const both = room.held === null ? [text] : [text, room.held];
     room.held = null;
@@ -29,6 +31,12 @@ function distort(room, text) {
   }
   if (fault === "double")
     return [text, text];
+  if (fault === "corrupt")
+    return [text.replace(/.(?="})/, "!")];
+  if (fault === "late") {
+    setTimeout(() => send(text), LATE);
+    return [text];
+  }
   if (fault === "reorder")
     room.held = text;
   return fault === "" ? [text] : [];
@@ -47,7 +55,7 @@ function publish(room, text) {
   }
   let bad = true;
   for (const send of [...room.senders]) {
-    for (const one of bad && !send.polls ? distort(room, text) : [text])
+    for (const one of bad && !send.polls ? distort(room, text, send) : [text])
       send(one);
     bad = false;
   }
