@@ -230,7 +230,7 @@ static int finish(struct job *j, const struct job_options *o,
 	return suite_succeeded(&j->suite) ? CMD_OK : CMD_FAILED;
 }
 
-/* What this size can tell where neighbours scatter as they do (METHOD 5). */
+/* What this size can tell where neighbours scatter as they do. */
 static void print_reach(const struct suite *s)
 {
 	static const struct {

@@ -64,7 +64,7 @@ void hist_copy(struct hist *into, const struct hist *from); /* into inited */
  */
 uint64_t hist_percentile(const struct hist *h, double percentile);
 /*
- * Whether at least `beyond` values lie above the percentile: METHOD prints a
+ * Whether at least `beyond` values lie above the percentile: a report prints a
  * percentile only with 20 messages beyond it.
  */
 bool hist_supports(const struct hist *h, double percentile, uint64_t beyond);

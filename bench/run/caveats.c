@@ -133,8 +133,20 @@ static void about_rate(cJSON *list, const struct measurement *m)
 	    m->values[PARAM_RATE], share);
 }
 
+/* The highest percentile that a report prints of `h`, up to `most`; or 0. */
+static double printed_tail(const struct hist *h, double most)
+{
+	static const double tails[] = {99, 95, 90, 75};
+
+	for (size_t i = 0; i < ARRAY_SIZE(tails); i++) {
+		if (tails[i] <= most && hist_supports(h, tails[i], PUT_BEYOND))
+			return tails[i];
+	}
+	return 0;
+}
+
 /*
- * Both sides of METHOD: what a client that waited for its own late sends would
+ * Both sides: what a client that waited for its own late sends would
  * have seen stands beside what is true.
  */
 static void about_uncorrected(cJSON *list, const struct measurement *m)
@@ -142,19 +154,19 @@ static void about_uncorrected(cJSON *list, const struct measurement *m)
 	const struct tally *t = &m->tallies[SIDE_TARGET];
 	const struct hist *corrected = &t->from_intended[RECEIPTS_MEDIAN];
 	const struct hist *uncorrected = &t->from_sent[RECEIPTS_MEDIAN];
-	const struct hist *all = &t->from_intended[RECEIPTS_ALL];
-	double tail = hist_supports(all, 99, 20) ? 99 : 90;
+	double tail = printed_tail(corrected, 99);
 
-	if (m->variant->kind != LOAD_OPEN || uncorrected->total == 0)
+	if (m->variant->kind != LOAD_OPEN || uncorrected->total == 0 ||
+	    tail == 0)
 		return;
 	add(list,
-	    "Uncorrected, from when messages did leave: p50 of the median "
-	    "receiver %.3g ms where the corrected one is %.3g, p%.0f of all "
-	    "receipts %.3g where it is %.3g.",
+	    "Uncorrected, from when messages did leave: of the median receiver "
+	    "p50 %.3g ms where the corrected one is %.3g, p%.0f %.3g where it "
+	    "is %.3g.",
 	    (double)hist_percentile(uncorrected, 50) / 1e6,
 	    (double)hist_percentile(corrected, 50) / 1e6, tail,
-	    (double)hist_percentile(&t->from_sent[RECEIPTS_ALL], tail) / 1e6,
-	    (double)hist_percentile(all, tail) / 1e6);
+	    (double)hist_percentile(uncorrected, tail) / 1e6,
+	    (double)hist_percentile(corrected, tail) / 1e6);
 }
 
 static void about_load(cJSON *list, const struct measurement *m)
@@ -205,18 +217,6 @@ static void about_load(cJSON *list, const struct measurement *m)
 
 #define MAX 100.0 /* as a percentile */
 #define TIMES 2	  /* a tail up to so many hiccups may be the machine's */
-
-/* The highest percentile that a report prints of `h`, up to `most`; or 0. */
-static double printed_tail(const struct hist *h, double most)
-{
-	static const double tails[] = {99, 95, 90, 75};
-
-	for (size_t i = 0; i < ARRAY_SIZE(tails); i++) {
-		if (tails[i] <= most && hist_supports(h, tails[i], PUT_BEYOND))
-			return tails[i];
-	}
-	return 0;
-}
 
 /*
  * Of the worse core. A lower percentile, where that one is not known, tells

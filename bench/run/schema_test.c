@@ -101,7 +101,7 @@ Test(schema, says_what_is_wrong_and_where)
 	       AT ".parameters.x: -1 is less than 0");
 	expect("\"parameters\": {}, \"verdict\": \"bogus\"", false,
 	       AT ".verdict: expected one of better, worse, equivalent, "
-		  "inconclusive");
+		  "inconclusive, invalid");
 }
 
 Test(schema, keys_that_need_others)

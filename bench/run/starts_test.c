@@ -99,7 +99,7 @@ Test(starts, those_that_differ_are_found_out_and_widen_the_interval)
 	cr_assert_geq(simulate(8, 0, SD, 0.4).covered, 0.93);
 }
 
-/* What METHOD promises of size standard. */
+/* What BENCHMARKING.md promises of size standard. */
 Test(starts, a_change_of_a_tenth_is_still_found)
 {
 	struct outcome o = simulate(4, log(1.1), 0, 0.4);
