@@ -156,17 +156,20 @@ static void about_uncorrected(cJSON *list, const struct measurement *m)
 	const struct hist *uncorrected = &t->from_sent[RECEIPTS_MEDIAN];
 	double tail = printed_tail(corrected, 99);
 
-	if (m->variant->kind != LOAD_OPEN || uncorrected->total == 0 ||
-	    tail == 0)
+	char more[64] = "";
+
+	if (m->variant->kind != LOAD_OPEN || uncorrected->total == 0)
 		return;
+	if (tail > 0)
+		(void)snprintf(more, sizeof(more),
+			       ", p%.0f %.3g where it is %.3g", tail,
+			       (double)hist_percentile(uncorrected, tail) / 1e6,
+			       (double)hist_percentile(corrected, tail) / 1e6);
 	add(list,
 	    "Uncorrected, from when messages did leave: of the median receiver "
-	    "p50 %.3g ms where the corrected one is %.3g, p%.0f %.3g where it "
-	    "is %.3g.",
+	    "p50 %.3g ms where the corrected one is %.3g%s.",
 	    (double)hist_percentile(uncorrected, 50) / 1e6,
-	    (double)hist_percentile(corrected, 50) / 1e6, tail,
-	    (double)hist_percentile(uncorrected, tail) / 1e6,
-	    (double)hist_percentile(corrected, tail) / 1e6);
+	    (double)hist_percentile(corrected, 50) / 1e6, more);
 }
 
 static void about_load(cJSON *list, const struct measurement *m)

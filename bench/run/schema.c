@@ -76,8 +76,9 @@ static void make_printable(char *text)
 	}
 }
 
-static void write_error(struct doc *d, const struct place *p,
-			const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void
+write_error(struct doc *d, const struct place *p, const char *format,
+	    va_list args)
 {
 	char path[PATH_TEXT] = "", what[400];
 	size_t at;
@@ -112,8 +113,9 @@ wrong(struct checker *k, const struct place *p, const char *format, ...)
 }
 
 /* Finds the item below `p` and complains about it there. */
-static bool complain(struct doc *d, const struct place *p, const cJSON *item,
-		     const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static bool
+complain(struct doc *d, const struct place *p, const cJSON *item,
+	 const char *format, va_list args)
 {
 	struct place below = {.up = p};
 
