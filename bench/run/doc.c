@@ -324,6 +324,30 @@ const char *doc_name(struct doc *d, const struct cJSON *object, const char *key)
 	return text;
 }
 
+char **doc_texts(struct doc *d, const struct cJSON *object, const char *key,
+		 bool required, const char *what)
+{
+	const cJSON *list = doc_get(d, object, key, required);
+	char **texts;
+	size_t n = 0;
+
+	if (!list)
+		return NULL;
+	if (!cJSON_IsArray(list) || !list->child) {
+		doc_fail(d, list, "expected %s", what);
+		return NULL;
+	}
+	texts = xcalloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*texts));
+	for (const cJSON *c = list->child; c; c = c->next) {
+		if (!cJSON_IsString(c)) {
+			doc_fail(d, c, "expected a text");
+			break;
+		}
+		texts[n++] = xstrdup(c->valuestring);
+	}
+	return texts;
+}
+
 double doc_number(struct doc *d, const struct cJSON *object, const char *key,
 		  double min, double max, double fallback)
 {

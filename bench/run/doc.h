@@ -67,6 +67,12 @@ const char *doc_text(struct doc *d, const struct cJSON *object, const char *key,
 /* A text that doc_check_name() takes; required. */
 const char *doc_name(struct doc *d, const struct cJSON *object,
 		     const char *key);
+/*
+ * A list with at least one, NULL-terminated; else a complaint that expects
+ * `what`. NULL without one. Returns owned: each text, and the list.
+ */
+char **doc_texts(struct doc *d, const struct cJSON *object, const char *key,
+		 bool required, const char *what);
 /* Within the range also after a complaint. */
 double doc_number(struct doc *d, const struct cJSON *object, const char *key,
 		  double min, double max, double fallback); /* NAN: required */

@@ -124,30 +124,6 @@ static void read_change(const struct scenario *s, struct doc *d,
 	into->value[p] = item->valuedouble;
 }
 
-/* Texts, NULL-terminated; NULL when the key is absent. Returns owned. */
-static char **read_texts(struct doc *d, const cJSON *object, const char *key)
-{
-	const cJSON *list = doc_get(d, object, key, false);
-	char **texts;
-	size_t n = 0;
-
-	if (!list)
-		return NULL;
-	if (!cJSON_IsArray(list) || !list->child) {
-		doc_fail(d, list, "expected a list of texts");
-		return NULL;
-	}
-	texts = xcalloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*texts));
-	for (const cJSON *c = list->child; c; c = c->next) {
-		if (!cJSON_IsString(c)) {
-			doc_fail(d, c, "expected a text");
-			break;
-		}
-		texts[n++] = xstrdup(c->valuestring);
-	}
-	return texts;
-}
-
 /* What `pushmark link` would say to its arguments. */
 static void check_link(const struct scenario *s, struct doc *d,
 		       const cJSON *item, char *const *args)
@@ -236,10 +212,10 @@ static void read_variant(struct scenario *s, struct doc *d, const cJSON *item)
 		check_variant_name(s, d, item, v->name);
 	v->help = xstrdup(doc_text(d, item, "help", ""));
 	read_kind(s, d, item, v);
-	v->link = read_texts(d, item, "link");
+	v->link = doc_texts(d, item, "link", false, "a list of texts");
 	if (v->link && !doc_failed(d))
 		check_link(s, d, doc_get(d, item, "link", true), v->link);
-	v->server = read_texts(d, item, "server");
+	v->server = doc_texts(d, item, "server", false, "a list of texts");
 	for (const cJSON *c = item->child; c; c = c->next) {
 		if (index_of(keys, c->string) < 0)
 			read_change(s, d, c, &v->changes);
@@ -332,7 +308,7 @@ static void read_targets(struct scenario *s, struct doc *d)
 	const char *baseline = doc_text(d, d->root, "baseline", "");
 	const cJSON *item = doc_get(d, d->root, "baseline", false);
 
-	s->targets = read_texts(d, d->root, "targets");
+	s->targets = doc_texts(d, d->root, "targets", false, "a list of texts");
 	if (s->targets && !doc_failed(d))
 		check_targets(d, s->targets);
 	if (!baseline[0])

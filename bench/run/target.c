@@ -10,29 +10,15 @@
 #include "servers/base/buf.h"
 #include "servers/base/check.h"
 
-/* A list of texts, NULL-terminated; NULL when there is none. */
+/* NULL-terminated; NULL when there is none. */
 static char **read_argv(struct doc *d, const char *key, bool required)
 {
-	const cJSON *list = doc_get(d, d->root, key, required);
-	size_t n = 0;
-	char **argv;
+	char **argv = doc_texts(d, d->root, key, required,
+				"a list: program and arguments");
 
-	if (!list)
-		return NULL;
-	if (!cJSON_IsArray(list) || !list->child) {
-		doc_fail(d, list, "expected a list: program and arguments");
-		return NULL;
-	}
-	argv = xcalloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*argv));
-	for (const cJSON *c = list->child; c; c = c->next) {
-		if (!cJSON_IsString(c)) {
-			doc_fail(d, c, "expected a text");
-			break;
-		}
-		argv[n++] = xstrdup(c->valuestring);
-	}
-	if (argv[0] && !argv[0][0])
-		doc_fail(d, list->child, "expected a program");
+	if (argv && argv[0] && !argv[0][0])
+		doc_fail(d, doc_get(d, d->root, key, required)->child,
+			 "expected a program");
 	return argv;
 }
 
